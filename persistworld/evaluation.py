@@ -9,7 +9,7 @@ __all__ = ['GROUPS', 'EvaluateConfig', 'choose_contexts', 'truth_batches', 'mode
            'paired_table', 'clip_curves']
 
 # %% ../nbs/31_evaluation.ipynb #e00824e5
-import json, shlex, zlib
+import json, zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime, timezone
@@ -19,6 +19,7 @@ from .clips import Context, rollout_contexts
 from .data import Dataset, PoseStats
 from .metrics import LPIPS_LABELS, METRICS, bootstrap_ci, paired
 from .sampler import SAMPLERS
+from .parameters import papermill_command
 from .show import curves
 from .video import DataError
 import numpy as np
@@ -35,8 +36,8 @@ class EvaluateConfig:
     split:str = "auto" # train, val, all, or auto: val, and all where no val episode is long enough
     episodes:int = 8 # the first so many that are long enough; 0: all of them
     clips:int = 14 # closed-loop clips of four new frames
-    steps:int = 5 # sampler steps per clip
-    sampler:str = "heun" # heun or dpmpp_2m (second order), or euler (Ctrl-World's)
+    steps:int = 8 # sampler steps per clip
+    sampler:str = "dpmpp_2m" # dpmpp_2m or heun (second order), or euler (Ctrl-World's)
     seed:int = 0 # of the sampler's noise and of the bootstrap
     lpips:str = "alex-random-trunk" # or alex: pretrained weights, as published
     batch:int = 8 # episodes at a time
@@ -65,9 +66,7 @@ class EvaluateConfig:
     def command(self)->str:
         "The shell command, from the project's root, that repeats the run"
         given = [(f.name, getattr(self, f.name)) for f in fields(self) if getattr(self, f.name) != f.default]
-        folder = self.folder.as_posix().removeprefix("../")
-        return " ".join([f"mkdir -p {folder} && papermill nbs/evaluate.ipynb {folder}/evaluate.ipynb --cwd nbs",
-                         *(f"-p {name} {shlex.quote(str(value))}" for name, value in given)])
+        return papermill_command("evaluate", self.run, {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default})
 
 # %% ../nbs/31_evaluation.ipynb #25f48bfa
 def choose_contexts(

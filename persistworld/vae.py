@@ -43,10 +43,8 @@ def vae_loss(
     x:Tensor, # (B, L, 3, H, W) in [-1, 1]
     seed:int, # of the posterior's noise
     kl_weight:float=1e-4,
-    lpips=None, # a function of two pictures (N, 3, H, W) in [0, 1]; None: left out
-    lpips_weight:float=.1,
 )->tuple[Tensor, dict]: # scalar, and its terms
-    "Reconstruction in L1 (and LPIPS) plus a weak KL"
+    "Reconstruction in L1 plus a weak KL"
     B, L = x.shape[:2]
     flat = x.flatten(0, 1)
     posterior = vae.encode(flat).latent_dist
@@ -54,11 +52,7 @@ def vae_loss(
     out = vae.decode(z, num_frames=L).sample
     l1 = (out - flat).abs().mean()
     kl = .5*(posterior.mean.square() + posterior.var - 1 - posterior.logvar).mean()
-    loss, terms = l1 + kl_weight*kl, dict(l1=l1.item(), kl=kl.item(), z_std=z.std().item())
-    if lpips is not None:
-        distance = lpips(out.clamp(-1, 1)/2 + .5, flat/2 + .5).mean()
-        loss, terms["lpips"] = loss + lpips_weight*distance, distance.item()
-    return loss, terms
+    return l1 + kl_weight*kl, dict(l1=l1.item(), kl=kl.item(), z_std=z.std().item())
 
 # %% ../nbs/17_vae.ipynb #88a31832
 @torch.no_grad()
@@ -93,11 +87,11 @@ def vae_step(
     batch_size:int,
     seed:int, # of the run
     bf16:bool=False, # compute the network in bfloat16
-    **weights, # of `vae_loss`
+    kl_weight:float=1e-4,
 ):
     "A loss function of the step, for `persistworld.training.train`"
     def loss_fn(step):
         x = sampler.batch(step, batch_size).to(vae.device)
         with torch.autocast(vae.device.type, torch.bfloat16, enabled=bf16):
-            return vae_loss(vae, x, stream_seed(seed, step), **weights)
+            return vae_loss(vae, x, stream_seed(seed, step), kl_weight)
     return loss_fn
