@@ -38,6 +38,7 @@ class EvaluateConfig:
     clips:int = 14 # closed-loop clips of four new frames
     steps:int = 8 # sampler steps per clip
     sampler:str = "dpmpp_2m" # dpmpp_2m or heun (second order), or euler (Ctrl-World's)
+    guidance:bool = False # Ctrl-World's published guidance, ramped from 1 to 2 over a clip's frames
     seed:int = 0 # of the sampler's noise and of the bootstrap
     lpips:str = "alex-random-trunk" # or alex: pretrained weights, as published
     batch:int = 8 # episodes at a time
@@ -212,7 +213,7 @@ def make_summary(
     E = len(next(iter(values.values()))["ssim"])
     summary = dict(run=config.run, command=config.command(), date=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         machine=machine(), versions=versions(), seed=config.seed, episodes=E, clips=config.clips, steps=config.steps, lpips=config.lpips,
-        sampler=config.sampler, data=config.data, checkpoint=config.checkpoint, **extra,
+        sampler=config.sampler, guidance=config.guidance, data=config.data, checkpoint=config.checkpoint, **extra,
         rows={name: summarise_row(v, config.clips, config.seed) for name, v in values.items()},
         paired={f"{a} vs {b}": compare(values[a], values[b], config.seed) for a, b in pairs})
     return check_summary(summary)

@@ -23,34 +23,31 @@ from tqdm import tqdm
 from .core import device, randn, stack_views, stream_seed, write_atomic, write_json
 from .data import Dataset, Episode, read_json
 from .video import DataError
-from .world_model import WorldModelConfig, read_config, read_file
+from .world_model import WorldModelConfig, check_state, read_config, read_state, set_norm_groups
 from diffusers import AutoencoderKLTemporalDecoder
 
 # %% ../nbs/14_latent_cache.ipynb #d5955a39
 def load_vae(
-    checkpoint:str|Path, # folder with vae/, or a flat file with the prefix `vae.`
-    config:WorldModelConfig|None=None, # describes the VAE of a flat file
+    checkpoint:str|Path, # a saved model's folder, or Ctrl-World's file or SVD's folder with its configuration
+    config:WorldModelConfig|None=None, # None: the folder's own config.json
 )->AutoencoderKLTemporalDecoder: # in eval mode, on `device()`
     "The frozen VAE of a checkpoint"
     path = Path(checkpoint)
-    if path.is_dir():
-        if not (path/"vae"/"config.json").exists():
-            raise DataError(path, "vae", "no vae/config.json here: give a saved model's folder")
-        vae = AutoencoderKLTemporalDecoder.from_pretrained(path/"vae")
-    else:
-        if config is None: raise ValueError(f"{path}: give its configuration, such as ctrl_world_config()")
-        vae = AutoencoderKLTemporalDecoder(**config.vae)
-        state = {k.removeprefix("vae."): v for k, v in read_file(path).items() if k.startswith("vae.")}
-        if not state: raise DataError(path, "vae", "no tensor has the prefix 'vae.': not a Ctrl-World checkpoint")
-        vae.load_state_dict(state)
+    if config is None and not path.is_dir(): raise ValueError(f"{path}: give its configuration, such as ctrl_world_config()")
+    config = config or read_config(path)
+    state = {k.removeprefix("vae."): v for k, v in read_state(path).items() if k.startswith("vae.")}
+    if not state: raise DataError(path, "vae", "no weights of a VAE here: give a whole checkpoint")
+    vae = set_norm_groups(AutoencoderKLTemporalDecoder(**config.vae), config.norm_groups)
+    check_state(vae.state_dict(), state, path)
+    vae.load_state_dict(state)
     return vae.eval().requires_grad_(False).to(device())
 
 # %% ../nbs/14_latent_cache.ipynb #77ac5373
 def vae_fingerprint(
     vae:AutoencoderKLTemporalDecoder,
 )->str: # 64 hexadecimal digits
-    "sha256 over the scaling factor and all weights as float32"
-    h = hashlib.sha256(f"{vae.config.scaling_factor}".encode())
+    "sha256 over the scaling factor, the groups of its norms and all weights as float32"
+    h = hashlib.sha256(f"{vae.config.scaling_factor} {vae.encoder.conv_norm_out.num_groups}".encode())
     for name, x in sorted(vae.state_dict().items()):
         h.update(f"{name} {tuple(x.shape)}".encode())
         h.update(x.detach().float().cpu().contiguous().numpy())

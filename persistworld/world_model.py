@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['CONFIGS', 'PARTS', 'WorldModelConfig', 'ctrl_world_config', 'tabletop_config', 'ActionEncoder', 'call_unet',
-           'Condition', 'WorldModel', 'make_text_encoder', 'CheckpointError', 'read_file', 'read_state', 'check_state',
-           'load_checkpoint', 'restore_buffers', 'save_pretrained', 'read_config', 'from_pretrained']
+           'set_norm_groups', 'Condition', 'WorldModel', 'make_text_encoder', 'CheckpointError', 'read_file',
+           'read_state', 'check_state', 'load_checkpoint', 'restore_buffers', 'save_pretrained', 'read_config',
+           'from_pretrained']
 
 # %% ../nbs/11_world_model.ipynb #ca814ff7
 import json, logging, pickle, shutil
@@ -35,6 +36,7 @@ class WorldModelConfig:
     num_frames: int = 5 # L, frames of one clip; the first re-generates the current frame
     action_dim: int = 7 # D: x y z, euler xyz, gripper
     history_layout: str = "replay" # buffer indices of the history, see the rollout notebook
+    norm_groups: int = 32 # of every GroupNorm; SVD has 32
     fps: int = 7 # the three numbers that SVD calls added time ids ...
     motion_bucket: int = 127
     noise_aug: float = .02 # ... this one is 0 in training and 0.02 in the published inference code
@@ -62,16 +64,16 @@ def ctrl_world_config()->WorldModelConfig:
 
 # %% ../nbs/11_world_model.ipynb #0bc152bb
 def tabletop_config()->WorldModelConfig:
-    "The same classes at laptop size: 8x24x12 latents, attention from the half resolution down"
+    "The same classes at laptop size: 12x24x12 latents, attention from the half resolution down"
     return WorldModelConfig(
-        unet=dict(in_channels=16, out_channels=8, block_out_channels=(64, 96), num_attention_heads=(4, 6),
+        unet=dict(in_channels=24, out_channels=12, block_out_channels=(64, 96), num_attention_heads=(4, 6),
                   down_block_types=("DownBlockSpatioTemporal", "CrossAttnDownBlockSpatioTemporal"),
                   up_block_types=("CrossAttnUpBlockSpatioTemporal", "UpBlockSpatioTemporal"),
                   cross_attention_dim=128, addition_time_embed_dim=32, projection_class_embeddings_input_dim=96,
                   layers_per_block=1, num_frames=11),
         vae=dict(down_block_types=("DownEncoderBlock2D",)*4, block_out_channels=(32, 32, 64, 64), layers_per_block=1,
-                 latent_channels=8, sample_size=64, scaling_factor=1., force_upcast=False),
-        size=(64, 96))
+                 latent_channels=12, sample_size=64, scaling_factor=1., force_upcast=False),
+        size=(64, 96), norm_groups=8)
 
 # %% ../nbs/11_world_model.ipynb #b92afea2
 CONFIGS = {"ctrl-world": ctrl_world_config, "tabletop": tabletop_config}
@@ -126,6 +128,18 @@ def call_unet(
         h = block(h, res_hidden_states_tuple=tuple(states), upsample_size=size, **context(block))
     return unet.conv_out(unet.conv_act(unet.conv_norm_out(h))).unflatten(0, (B, T))
 
+# %% ../nbs/11_world_model.ipynb #ca4b5ab6
+def set_norm_groups(
+    module:nn.Module,
+    groups:int, # must divide every width
+)->nn.Module: # the same
+    "Set the number of groups of every GroupNorm (diffusers fixes it at 32)"
+    for m in module.modules():
+        if isinstance(m, nn.GroupNorm):
+            if m.num_channels % groups: raise ValueError(f"norm_groups={groups} does not divide {m.num_channels} channels")
+            m.num_groups = groups
+    return module
+
 # %% ../nbs/11_world_model.ipynb #f4c7a3bc
 class Condition(NamedTuple):
     "What a clip is denoised under"
@@ -147,8 +161,8 @@ class WorldModel(nn.Module):
     def __init__(self, config:WorldModelConfig, tokenizer=None):
         super().__init__()
         self.config, self.tokenizer = config, tokenizer
-        self.unet = UNetSpatioTemporalConditionModel(**config.unet)
-        self.vae = AutoencoderKLTemporalDecoder(**config.vae).requires_grad_(False)
+        self.unet = set_norm_groups(UNetSpatioTemporalConditionModel(**config.unet), config.norm_groups)
+        self.vae = set_norm_groups(AutoencoderKLTemporalDecoder(**config.vae), config.norm_groups).requires_grad_(False)
         self.action_encoder = ActionEncoder(config.action_dim, self.unet.config.cross_attention_dim)
         self.text_encoder = make_text_encoder(config.text_encoder)
 
