@@ -101,16 +101,15 @@ def reconstruction_psnr(
 def vae_step(
     vae:AutoencoderKLTemporalDecoder,
     sampler:FrameSampler,
-    batch_size:int, # single pictures a step
-    pictures:int, # so many steps see single pictures, the rest runs of frames
-    runs:int, # runs of frames a step
+    batch_size:int, # single pictures in two steps of three
+    runs:int, # runs of frames in every third
     seed:int, # of the run
     bf16:bool=False, # compute the network in bfloat16
     kl_weight:float=1e-4,
 ):
     "A loss function of the step, for `persistworld.training.train`"
     def loss_fn(step):
-        x = sampler.batch(step, batch_size, 1) if step < pictures else sampler.batch(step, runs)
+        x = sampler.batch(step, runs) if step % 3 == 2 else sampler.batch(step, batch_size, 1)
         with torch.autocast(vae.device.type, torch.bfloat16, enabled=bf16):
             return vae_loss(vae, x.to(vae.device), stream_seed(seed, step), kl_weight)
     return loss_fn
