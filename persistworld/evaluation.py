@@ -66,8 +66,8 @@ class EvaluateConfig:
 
     def command(self)->str:
         "The shell command, from the project's root, that repeats the run"
-        given = [(f.name, getattr(self, f.name)) for f in fields(self) if getattr(self, f.name) != f.default]
-        return papermill_command("evaluate", self.run, {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default})
+        given = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
+        return papermill_command("evaluate", self.run, given)
 
 # %% ../nbs/31_evaluation.ipynb #25f48bfa
 def choose_contexts(

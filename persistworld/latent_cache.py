@@ -23,7 +23,7 @@ from tqdm import tqdm
 from .core import device, randn, stack_views, stream_seed, write_atomic, write_json
 from .data import Dataset, Episode, read_json
 from .video import DataError
-from .world_model import WorldModelConfig, check_state, read_config, read_state, set_norm_groups
+from .world_model import WorldModelConfig, check_state, make_vae, read_config, read_state
 from diffusers import AutoencoderKLTemporalDecoder
 
 # %% ../nbs/14_latent_cache.ipynb #d5955a39
@@ -37,7 +37,7 @@ def load_vae(
     config = config or read_config(path)
     state = {k.removeprefix("vae."): v for k, v in read_state(path).items() if k.startswith("vae.")}
     if not state: raise DataError(path, "vae", "no weights of a VAE here: give a whole checkpoint")
-    vae = set_norm_groups(AutoencoderKLTemporalDecoder(**config.vae), config.norm_groups)
+    vae = make_vae(config)
     check_state(vae.state_dict(), state, path)
     vae.load_state_dict(state)
     return vae.eval().requires_grad_(False).to(device())

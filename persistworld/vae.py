@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from .core import randn, stream_seed
-from .world_model import WorldModelConfig, set_norm_groups
+from .world_model import WorldModelConfig, make_vae
 from diffusers import AutoencoderKLTemporalDecoder
 
 # %% ../nbs/17_vae.ipynb #43cf9d83
@@ -46,7 +46,7 @@ def new_vae(
     log_variance:float=-4., # of the posterior at the start
 )->AutoencoderKLTemporalDecoder:
     "A VAE with fresh weights"
-    vae = set_norm_groups(AutoencoderKLTemporalDecoder(**config.vae), config.norm_groups)
+    vae = make_vae(config)
     nn.init.constant_(vae.quant_conv.bias.data.chunk(2)[1], log_variance)
     for name, m in vae.named_modules():
         if name.endswith(("conv2", "to_out.0")): # the last layer of a residual block or of an attention

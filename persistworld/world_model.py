@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['CONFIGS', 'PARTS', 'WorldModelConfig', 'ctrl_world_config', 'tabletop_config', 'ActionEncoder', 'call_unet',
-           'set_norm_groups', 'Condition', 'WorldModel', 'make_text_encoder', 'CheckpointError', 'read_file',
-           'read_state', 'check_state', 'load_checkpoint', 'restore_buffers', 'save_pretrained', 'read_config',
-           'from_pretrained']
+           'set_norm_groups', 'make_vae', 'Condition', 'WorldModel', 'make_text_encoder', 'CheckpointError',
+           'read_file', 'read_state', 'check_state', 'load_checkpoint', 'restore_buffers', 'save_pretrained',
+           'read_config', 'from_pretrained']
 
 # %% ../nbs/11_world_model.ipynb #ca814ff7
 import json, logging, pickle, shutil
@@ -140,6 +140,13 @@ def set_norm_groups(
             m.num_groups = groups
     return module
 
+# %% ../nbs/11_world_model.ipynb #93688761
+def make_vae(
+    config:WorldModelConfig,
+)->AutoencoderKLTemporalDecoder:
+    "The configuration's VAE, not yet with its weights"
+    return set_norm_groups(AutoencoderKLTemporalDecoder(**config.vae), config.norm_groups)
+
 # %% ../nbs/11_world_model.ipynb #f4c7a3bc
 class Condition(NamedTuple):
     "What a clip is denoised under"
@@ -162,7 +169,7 @@ class WorldModel(nn.Module):
         super().__init__()
         self.config, self.tokenizer = config, tokenizer
         self.unet = set_norm_groups(UNetSpatioTemporalConditionModel(**config.unet), config.norm_groups)
-        self.vae = set_norm_groups(AutoencoderKLTemporalDecoder(**config.vae), config.norm_groups).requires_grad_(False)
+        self.vae = make_vae(config).requires_grad_(False)
         self.action_encoder = ActionEncoder(config.action_dim, self.unet.config.cross_attention_dim)
         self.text_encoder = make_text_encoder(config.text_encoder)
 
