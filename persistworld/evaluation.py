@@ -4,24 +4,26 @@
 
 # %% auto #0
 __all__ = ['GROUPS', 'EvaluateConfig', 'choose_contexts', 'truth_batches', 'model_stats', 'episode_seed', 'decode_clips',
-           'ceiling', 'frozen', 'join_batches', 'by_group', 'per_clip', 'summarise_row', 'combined_score', 'compare',
-           'make_summary', 'check_summary', 'save_results', 'load_summary', 'load_values', 'markdown_table',
-           'paired_table', 'clip_curves']
+           'ceiling', 'frozen', 'predicted', 'join_batches', 'evaluate_rows', 'by_group', 'per_clip', 'summarise_row',
+           'combined_score', 'compare', 'make_summary', 'check_summary', 'save_results', 'load_summary', 'load_values',
+           'markdown_table', 'paired_table', 'clip_curves']
 
 # %% ../nbs/31_evaluation.ipynb #e00824e5
 import json, zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime, timezone
 from pathlib import Path
 from .core import machine, stream_seed, versions, write_atomic, write_json
 from .clips import Context, rollout_contexts
-from .data import Dataset, PoseStats
-from .metrics import LPIPS_LABELS, METRICS, bootstrap_ci, paired
+from .data import Dataset, PoseStats, normalise_poses
+from .metrics import LPIPS_LABELS, METRICS, bootstrap_ci, frame_metrics, paired
+from .rollout import rollout
 from .sampler import SAMPLERS
 from .parameters import papermill_command
-from .show import curves
+from .show import curves, stacked_rows, write_mp4
 from .video import DataError
+from .world_model import WorldModel
 import numpy as np
 import torch
 from matplotlib.figure import Figure
@@ -36,8 +38,8 @@ class EvaluateConfig:
     split:str = "auto" # train, val, all, or auto: val, and all where no val episode is long enough
     episodes:int = 8 # the first so many that are long enough; 0: all of them
     clips:int = 14 # closed-loop clips of four new frames
-    steps:int = 8 # sampler steps per clip
-    sampler:str = "dpmpp_2m" # dpmpp_2m or heun (second order), or euler (Ctrl-World's)
+    steps:int = 6 # sampler steps per clip
+    sampler:str = "euler" # as Ctrl-World; or dpmpp_2m, heun (second order: exact sooner, but they amplify a weak network's errors)
     guidance:bool = False # Ctrl-World's published guidance, ramped from 1 to 2 over a clip's frames
     seed:int = 0 # of the sampler's noise and of the bootstrap
     lpips:str = "alex-random-trunk" # or alex: pretrained weights, as published
@@ -68,6 +70,11 @@ class EvaluateConfig:
         "The shell command, from the project's root, that repeats the run"
         given = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
         return papermill_command("evaluate", self.run, given)
+
+    def facts(self)->dict:
+        "What the summary says of the run"
+        names = "run", "seed", "clips", "steps", "lpips", "sampler", "guidance", "data", "checkpoint"
+        return {name: getattr(self, name) for name in names} | {"command": self.command()}
 
 # %% ../nbs/31_evaluation.ipynb #25f48bfa
 def choose_contexts(
@@ -143,12 +150,49 @@ def frozen(
     "Row `frozen`: the observed frame, repeated"
     return truth[:, :, :1].expand_as(truth[:, :, 1:])
 
+# %% ../nbs/31_evaluation.ipynb #f8937d90
+@torch.no_grad()
+def predicted(
+    model:WorldModel,
+    chosen:list[Context], # B
+    truth:Tensor, # (B, V, 4*clips+1, 3, H, W), of which the first frame is used
+    stats:PoseStats, # that poses are normalised with
+    seed:int=0, # of the run
+    **sampling, # steps, sampler, guidance, on_clip: see `rollout`
+)->Tensor: # (B, V, 4*clips, 3, H, W)
+    "A model's rollout from the observed frame"
+    poses = torch.from_numpy(np.stack([normalise_poses(c.poses, stats) for c in chosen])).to(truth)
+    texts = [c.episode.instruction for c in chosen] if model.text_encoder else None
+    latents = rollout(model, model.encode(truth[:, :, :1])[:, 0], poses, chosen[0].clips, [episode_seed(seed, c.episode.id) for c in chosen],
+                      instructions=texts, **sampling)
+    return decode_clips(model, latents)
+
 # %% ../nbs/31_evaluation.ipynb #aeea7e8a
 def join_batches(
     parts:list[dict], # of each batch: {row: {metric: (B, V, N)}}
 )->dict: # {row: {metric: (E, V, N)}}
     "Values of all episodes"
     return {row: {m: np.concatenate([p[row][m] for p in parts]) for m in parts[0][row]} for row in parts[0]}
+
+# %% ../nbs/31_evaluation.ipynb #2478e412
+def evaluate_rows(
+    rows:dict[str, Callable], # name -> function of the contexts and their true frames that gives (B, V, N, 3, H, W)
+    batches:Iterator[tuple[list[Context], Tensor]], # see `truth_batches`
+    lpips:str, # a key of `LPIPS_LABELS`
+    on:torch.device, # where metrics are computed
+    videos:str|Path|None=None, # folder for <episode>.mp4
+)->tuple[dict, list, dict]: # {row: {metric: (E, V, N)}}, the episodes, and the first one's frames by row
+    "Score rows on the same episodes"
+    parts, shown, film = [], [], None
+    for chosen, truth in batches:
+        truth = truth.to(on)
+        made = {name: row(chosen, truth) for name, row in rows.items()}
+        parts.append({name: frame_metrics(x, truth[:, :, 1:], lpips) for name, x in made.items()})
+        films = [{"truth": truth[k, :, 1:], **{name: x[k] for name, x in made.items()}} for k in range(len(chosen))]
+        if videos:
+            for c, f in zip(chosen, films): write_mp4(Path(videos)/f"{c.episode.id}.mp4", stacked_rows(f))
+        shown, film = shown + [c.episode for c in chosen], film or films[0]
+    return join_batches(parts), shown, film
 
 # %% ../nbs/31_evaluation.ipynb #6abad833
 GROUPS = {"external": slice(0, -1), "wrist": slice(-1, None)} # of the views
@@ -204,19 +248,15 @@ def compare(
 
 # %% ../nbs/31_evaluation.ipynb #f40ec2a8
 def make_summary(
-    config:EvaluateConfig,
+    facts:dict, # run, command, seed, clips, steps, lpips, and whatever else is to be told: data, split, skipped, ...
     values:dict, # {row: {metric: (E, V, N)}}
     pairs:list[tuple[str, str]], # rows to compare, (a, b): a minus b
-    **extra, # further top-level entries: split, skipped, ...
 )->dict: # see `check_summary`
     "Everything a run found"
     E = len(next(iter(values.values()))["ssim"])
-    summary = dict(run=config.run, command=config.command(), date=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        machine=machine(), versions=versions(), seed=config.seed, episodes=E, clips=config.clips, steps=config.steps, lpips=config.lpips,
-        sampler=config.sampler, guidance=config.guidance, data=config.data, checkpoint=config.checkpoint, **extra,
-        rows={name: summarise_row(v, config.clips, config.seed) for name, v in values.items()},
-        paired={f"{a} vs {b}": compare(values[a], values[b], config.seed) for a, b in pairs})
-    return check_summary(summary)
+    made = dict(date=datetime.now(timezone.utc).isoformat(timespec="seconds"), machine=machine(), versions=versions(), episodes=E)
+    rows = {name: summarise_row(v, facts["clips"], facts["seed"]) for name, v in values.items()}
+    return check_summary(facts | made | dict(rows=rows, paired={f"{a} vs {b}": compare(values[a], values[b], facts["seed"]) for a, b in pairs}))
 
 # %% ../nbs/31_evaluation.ipynb #45cad5b1
 def _need(ok, where, what):

@@ -15,30 +15,25 @@ from diffusers import AutoencoderKLTemporalDecoder
 
 # %% ../nbs/17_vae.ipynb #43cf9d83
 class FrameSampler:
-    "Batches of short runs of frames; what a step sees is a function of (seed, step)"
+    "Batches of frames; what a step sees is a function of (seed, step)"
     def __init__(self,
         episodes:list[np.ndarray], # (V, T, H, W, 3) uint8 of each episode
-        num_frames:int=5, # L, length of a run
         seed:int=0,
     ):
-        self.episodes = [e for e in episodes if e.shape[1] >= num_frames]
-        if not self.episodes: raise ValueError(f"none of {len(episodes)} episodes has {num_frames} frames")
-        self.num_frames, self.seed = num_frames, seed
+        if not episodes: raise ValueError("no episodes to take frames from")
+        self.episodes, self.seed = episodes, seed
 
     def batch(self,
         step:int,
         batch_size:int, # B
-        num_frames:int|None=None, # length of the runs; None: the sampler's
-    )->Tensor: # (B, L, 3, H, W) in [-1, 1]
-        "Runs of frames of random episodes and views"
-        L = num_frames or self.num_frames
+    )->Tensor: # (B, 3, H, W) in [-1, 1]
+        "Frames of random episodes, views and times"
         rng = np.random.default_rng((self.seed, step))
-        runs = []
+        frames = []
         for _ in range(batch_size):
             episode = self.episodes[rng.integers(len(self.episodes))]
-            start = rng.integers(episode.shape[1] - L + 1)
-            runs.append(episode[rng.integers(len(episode)), start:start + L])
-        return torch.from_numpy(np.stack(runs)).permute(0, 1, 4, 2, 3).float()/127.5 - 1
+            frames.append(episode[rng.integers(len(episode)), rng.integers(episode.shape[1])])
+        return torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2).float()/127.5 - 1
 
 # %% ../nbs/17_vae.ipynb #155767db
 def new_vae(
@@ -57,19 +52,18 @@ def new_vae(
 # %% ../nbs/17_vae.ipynb #bc7c153c
 def vae_loss(
     vae:AutoencoderKLTemporalDecoder,
-    x:Tensor, # (B, L, 3, H, W) in [-1, 1]
+    x:Tensor, # (B, 3, H, W) in [-1, 1]
     seed:int, # of the posterior's noise
     kl_weight:float=1e-4,
+    mse_weight:float=0.,
 )->tuple[Tensor, dict]: # scalar, and its terms
-    "Reconstruction in L1 plus a weak KL"
-    B, L = x.shape[:2]
-    flat = x.flatten(0, 1)
-    posterior = vae.encode(flat).latent_dist
+    "Absolute and squared error of the reconstruction, plus a weak KL"
+    posterior = vae.encode(x).latent_dist
     z = posterior.mean + posterior.std*randn([seed], *posterior.mean.shape, device=x.device)[0]
-    out = vae.decode(z, num_frames=L).sample
-    l1 = (out - flat).abs().mean()
+    out = vae.decode(z, num_frames=1).sample
+    l1, mse = (out - x).abs().mean(), (out - x).square().mean()
     kl = .5*(posterior.mean.square() + posterior.var - 1 - posterior.logvar).mean()
-    return l1 + kl_weight*kl, dict(l1=l1.item(), kl=kl.item(), z_std=z.std().item())
+    return l1 + mse_weight*mse + kl_weight*kl, dict(l1=l1.item(), mse=mse.item(), kl=kl.item(), z_std=z.std().item())
 
 # %% ../nbs/17_vae.ipynb #88a31832
 @torch.no_grad()
@@ -79,7 +73,7 @@ def latent_std(
     batches:int=8,
 )->float:
     "Standard deviation of the latents, before scaling"
-    return torch.cat([vae.encode(sampler.batch(i, 8).to(vae.device).flatten(0, 1)).latent_dist.mean.flatten() for i in range(batches)]).std().item()
+    return torch.cat([vae.encode(sampler.batch(i, 32).to(vae.device)).latent_dist.mean.flatten() for i in range(batches)]).std().item()
 
 # %% ../nbs/17_vae.ipynb #927b6309
 @torch.no_grad()
@@ -91,25 +85,23 @@ def reconstruction_psnr(
     "PSNR of frames after encoding (posterior mode) and decoding"
     values = []
     for i in range(batches):
-        x = sampler.batch(i, 8).to(vae.device)
-        z = vae.encode(x.flatten(0, 1)).latent_dist.mode()
-        out = vae.decode(z, num_frames=x.shape[1]).sample.clamp(-1, 1)
-        values.append(-10*((out - x.flatten(0, 1))/2).square().flatten(1).mean(1).log10())
+        x = sampler.batch(i, 32).to(vae.device)
+        out = vae.decode(vae.encode(x).latent_dist.mode(), num_frames=1).sample.clamp(-1, 1)
+        values.append(-10*((out - x)/2).square().flatten(1).mean(1).log10())
     return torch.cat(values).mean().item()
 
 # %% ../nbs/17_vae.ipynb #6505f0d5
 def vae_step(
     vae:AutoencoderKLTemporalDecoder,
     sampler:FrameSampler,
-    batch_size:int, # single pictures in two steps of three
-    runs:int, # runs of frames in every third
+    batch_size:int,
     seed:int, # of the run
     bf16:bool=False, # compute the network in bfloat16
-    kl_weight:float=1e-4,
+    **weights, # kl_weight, mse_weight
 ):
     "A loss function of the step, for `persistworld.training.train`"
     def loss_fn(step):
-        x = sampler.batch(step, runs) if step % 3 == 2 else sampler.batch(step, batch_size, 1)
+        x = sampler.batch(step, batch_size).to(vae.device)
         with torch.autocast(vae.device.type, torch.bfloat16, enabled=bf16):
-            return vae_loss(vae, x.to(vae.device), stream_seed(seed, step), kl_weight)
+            return vae_loss(vae, x, stream_seed(seed, step), **weights)
     return loss_fn

@@ -35,6 +35,7 @@ class WorldModelConfig:
     num_history: int = 6 # H, conditioning frames
     num_frames: int = 5 # L, frames of one clip; the first re-generates the current frame
     action_dim: int = 7 # D: x y z, euler xyz, gripper
+    decode_chunk: int|None = None # frames that the temporal decoder sees at once; None: a clip
     history_layout: str = "replay" # buffer indices of the history, see the rollout notebook
     norm_groups: int = 32 # of every GroupNorm; SVD has 32
     fps: int = 7 # the three numbers that SVD calls added time ids ...
@@ -66,14 +67,14 @@ def ctrl_world_config()->WorldModelConfig:
 def tabletop_config()->WorldModelConfig:
     "The same classes at laptop size: 12x24x12 latents, attention from the half resolution down"
     return WorldModelConfig(
-        unet=dict(in_channels=24, out_channels=12, block_out_channels=(64, 96), num_attention_heads=(4, 6),
-                  down_block_types=("DownBlockSpatioTemporal", "CrossAttnDownBlockSpatioTemporal"),
-                  up_block_types=("CrossAttnUpBlockSpatioTemporal", "UpBlockSpatioTemporal"),
+        unet=dict(in_channels=24, out_channels=12, block_out_channels=(32, 64, 64), num_attention_heads=(2, 4, 4),
+                  down_block_types=("DownBlockSpatioTemporal", "CrossAttnDownBlockSpatioTemporal", "CrossAttnDownBlockSpatioTemporal"),
+                  up_block_types=("CrossAttnUpBlockSpatioTemporal", "CrossAttnUpBlockSpatioTemporal", "UpBlockSpatioTemporal"),
                   cross_attention_dim=128, addition_time_embed_dim=32, projection_class_embeddings_input_dim=96,
                   layers_per_block=1, num_frames=11),
         vae=dict(down_block_types=("DownEncoderBlock2D",)*4, block_out_channels=(32, 32, 64, 64), layers_per_block=1,
                  latent_channels=12, sample_size=64, scaling_factor=1., force_upcast=False),
-        size=(64, 96), norm_groups=8)
+        size=(64, 96), norm_groups=8, decode_chunk=1)
 
 # %% ../nbs/11_world_model.ipynb #b92afea2
 CONFIGS = {"ctrl-world": ctrl_world_config, "tabletop": tabletop_config}
@@ -225,13 +226,13 @@ class WorldModel(nn.Module):
     @torch.no_grad()
     def decode(self,
         latents:Tensor, # (B, T, C, V*h, w)
-        chunk:int|None=None, # frames that the temporal decoder sees at once; None: a clip
+        chunk:int|None=None, # frames that the temporal decoder sees at once; None: the configuration's
     )->Tensor: # (B, V, T, 3, H, W) in [0, 1]
         "Latents to frames, a few frames at a time"
         z = split_views(latents/self.vae.config.scaling_factor, len(self.config.views)) # (B, V, T, C, h, w)
         B, V = z.shape[:2]
         parts = [self.vae.decode(part.flatten(0, 2), num_frames=part.shape[2]).sample.unflatten(0, (B, V, part.shape[2]))
-                 for part in z.split(chunk or self.config.num_frames, 2)]
+                 for part in z.split(chunk or self.config.decode_chunk or self.config.num_frames, 2)]
         return (torch.cat(parts, 2)/2 + .5).clamp(0, 1)
 
 # %% ../nbs/11_world_model.ipynb #c1edd2c4
