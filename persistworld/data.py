@@ -89,6 +89,8 @@ class PoseStats:
     p01:np.ndarray # (D,) float32
     p99:np.ndarray # (D,) float32
 
+    def __post_init__(self): self.p01, self.p99 = np.asarray(self.p01, np.float32), np.asarray(self.p99, np.float32) # lists, as in a model's config.json, will do
+
     @classmethod
     def from_poses(cls,
         poses:list[np.ndarray], # (T_i, D) of each training episode
