@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['RLConfig', 'ranks', 'gather', 'Collected', 'Branches', 'noise_levels', 'predict', 'update', 'add_gradients',
-           'Stopped', 'watch', 'model_fingerprint', 'Trainer', 'flat', 'group_log', 'peak_memory']
+           'Stopped', 'watch', 'model_fingerprint', 'Trainer', 'group_log', 'peak_memory']
 
 # %% ../nbs/26_trainer.ipynb #dc91cc19
 import json, os, signal, time
@@ -19,15 +19,15 @@ from tqdm import tqdm
 from .advantage import advantages, preference, select
 from .branch import Chunk, PrefixLength, candidates, draw_context, shared_prefix
 from .contrast import WEIGHTINGS, contrast_loss, kl_error
-from .core import randn, stream_seed, write_atomic
+from .core import randn, stream_seed
 from .data import Dataset, PoseStats, normalise_poses
 from .edm import expand, sample_sigma
 from .optimizer import LR_RULES, MuonAdamW
 from .policies import Policies, old_decay
 from .rewards import PixelReward, Truth
-from .rollout import history_indices
+from .rollout import Buffer, clip_condition
 from .sampler import SAMPLERS
-from .training import trim_log
+from .training import Checkpoints, trim_log
 from .world_model import WorldModel
 
 # %% ../nbs/26_trainer.ipynb #0c1be56e
@@ -195,10 +195,8 @@ def predict(
 )->Tensor: # (N, L, C, V*h, w)
     "x0_hat under a policy, with gradient for theta only"
     with policies.use(name) as model, torch.set_grad_enabled(name == "theta"):
-        ix = list(history_indices(model.config.history_layout, model.config.num_history))
-        past, poses = chunk.buffer.latents[rows], chunk.buffer.poses[rows]
-        cond = model.condition(past[:, ix], past[:, -1], torch.cat([poses[:, ix], chunk.poses[rows]], 1), instructions)
-        return model.denoise(x, sigma, cond)
+        past = Buffer(chunk.buffer.latents[rows], chunk.buffer.poses[rows])
+        return model.denoise(x, sigma, clip_condition(model, past, chunk.poses[rows], instructions))
 
 # %% ../nbs/26_trainer.ipynb #5dbffc8d
 def update(
@@ -284,15 +282,15 @@ class Trainer:
         save_every:int=10, # steps
         keep:int=2, # checkpoints
     ):
-        self.identity = dict(config=asdict(config), data=dataset.fingerprint(), base=model_fingerprint(model))
+        self.folder = Path(folder)
+        self.checkpoints = Checkpoints(self.folder/"checkpoints", dict(config=asdict(config), data=dataset.fingerprint(), base=model_fingerprint(model)), keep)
         self.policies = Policies(model, config.rank, config.alpha, config.seed)
         self.optimizer = MuonAdamW(self.policies.parameters(), config.lr, config.lr_rule)
         self.ema = {n: p.detach().clone() for n, p in self.policies.parameters().items()} if config.ema else {}
         self.branches = Branches(dataset, config, stats, batch=batch)
         self.reward = reward or config.reward(len(model.config.views))
-        self.config, self.folder, self.save_every, self.keep = config, Path(folder), save_every, keep
-        self.done = 0
-        self.resume()
+        self.config, self.save_every, self.done = config, save_every, 0
+        if self.checkpoints.files: self.load_state_dict(self.checkpoints.load())
 
     def step(self)->dict[str, float]:
         "Collect, score, update; returns what the log keeps"
@@ -319,7 +317,7 @@ class Trainer:
                 if evaluate and evaluate_every and self.done % evaluate_every == 0: numbers |= evaluate(self.policies, self.done)
                 if main:
                     with open(log, "a") as f: f.write(json.dumps(numbers) + "\n")
-                    if stop or self.done % self.save_every == 0 or self.done == steps: self.save()
+                    if stop or self.done % self.save_every == 0 or self.done == steps: self.checkpoints.save(self.done, self.state_dict())
                 bar.set_postfix_str(f"reward {numbers['reward']:.3f}, spread {numbers['spread']:.4f}", refresh=False)
                 bar.update()
                 if stop: raise Stopped(f"signal {stop[0]} after step {self.done} of {steps}; the same command goes on from here")
@@ -334,40 +332,17 @@ class Trainer:
             for n, p in now.items(): theta[n].copy_(p)
         return model
 
-    @property
-    def checkpoints(self)->list[Path]: # newest first
-        return sorted((self.folder/"checkpoints").glob("*.pt"), reverse=True)
-
-    def save(self)->Path:
-        "Write a checkpoint, then prune the old ones"
+    def state_dict(self)->dict:
         bare = lambda params: {n: p.detach() for n, p in params.items()}
-        state = dict(identity=json.dumps(self.identity, sort_keys=True), step=self.done, theta=bare(self.policies.parameters("theta")), old=bare(self.policies.parameters("old")),
-                     ema=self.ema, optimizer=self.optimizer.state_dict())
-        try: path = write_atomic(self.folder/"checkpoints"/f"{self.done:06d}.pt", lambda part: torch.save(state, part))
-        except (OSError, RuntimeError) as e: # torch reports a full disk as a RuntimeError
-            raise OSError(f"{self.folder/'checkpoints'}: step {self.done} cannot be saved ({e}); {self.checkpoints[0].name if self.checkpoints else 'no checkpoint'} is intact") from e
-        for old in self.checkpoints[self.keep:]: old.unlink()
-        return path
+        return dict(theta=bare(self.policies.parameters("theta")), old=bare(self.policies.parameters("old")), ema=self.ema, optimizer=self.optimizer.state_dict(), step=self.done)
 
     @torch.no_grad()
-    def resume(self)->None:
-        "Go on from the newest checkpoint, if there is one made with the same settings, data and base"
-        if not self.checkpoints: return
-        path = self.checkpoints[0]
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        made, now = (flat(x) for x in (json.loads(state["identity"]), json.loads(json.dumps(self.identity))))
-        changed = [f"{k}: {made.get(k)!r} -> {now.get(k)!r}" for k in sorted(made | now) if made.get(k) != now.get(k)]
-        if changed: raise ValueError(f"{path} was made otherwise ({'; '.join(changed)}): restore it, or choose another run name to start afresh")
+    def load_state_dict(self, state:dict)->None:
         for name in "theta", "old":
             for n, p in self.policies.parameters(name).items(): p.copy_(state[name][n])
         for n, p in self.ema.items(): p.copy_(state["ema"][n])
         self.optimizer.load_state_dict(state["optimizer"])
         self.done = state["step"]
-
-# %% ../nbs/26_trainer.ipynb #f6615855
-def flat(x:dict, prefix:str="")->dict:
-    "Nested keys joined by dots"
-    return {k2: v2 for k, v in x.items() for k2, v2 in (flat(v, f"{prefix}{k}.") if isinstance(v, dict) else {f"{prefix}{k}": v}).items()}
 
 # %% ../nbs/26_trainer.ipynb #302ab699
 def group_log(

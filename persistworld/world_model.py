@@ -64,15 +64,17 @@ def ctrl_world_config()->WorldModelConfig:
         text_encoder=dict(hidden_size=512, intermediate_size=2048, num_attention_heads=8, num_hidden_layers=12, projection_dim=512))
 
 # %% ../nbs/11_world_model.ipynb #0bc152bb
-def tabletop_config()->WorldModelConfig:
+def tabletop_config(
+    width:int=64, # channels, a multiple of 32; 32 will do for a test
+)->WorldModelConfig:
     "The same classes at laptop size: 12x24x12 latents, attention from the half resolution down"
     return WorldModelConfig(
-        unet=dict(in_channels=24, out_channels=12, block_out_channels=(32, 64, 64), num_attention_heads=(2, 4, 4),
+        unet=dict(in_channels=24, out_channels=12, block_out_channels=(width,)*3, num_attention_heads=(width//16,)*3,
                   down_block_types=("DownBlockSpatioTemporal", "CrossAttnDownBlockSpatioTemporal", "CrossAttnDownBlockSpatioTemporal"),
                   up_block_types=("CrossAttnUpBlockSpatioTemporal", "CrossAttnUpBlockSpatioTemporal", "UpBlockSpatioTemporal"),
                   cross_attention_dim=128, addition_time_embed_dim=32, projection_class_embeddings_input_dim=96,
                   layers_per_block=1, num_frames=11),
-        vae=dict(down_block_types=("DownEncoderBlock2D",)*4, block_out_channels=(32, 32, 64, 64), layers_per_block=1,
+        vae=dict(down_block_types=("DownEncoderBlock2D",)*4, block_out_channels=(32, 32, width, width), layers_per_block=1,
                  latent_channels=12, sample_size=64, scaling_factor=1., force_upcast=False),
         size=(64, 96), norm_groups=8, decode_chunk=1)
 
