@@ -41,6 +41,7 @@ class EvaluateConfig:
     steps:int = 6 # sampler steps per clip
     sampler:str = "euler" # as Ctrl-World; or dpmpp_2m, heun (second order: exact sooner, but they amplify a weak network's errors)
     guidance:bool = False # Ctrl-World's published guidance, ramped from 1 to 2 over a clip's frames
+    true_history:bool = False # add a row in which every clip goes on from the truth: what the base loses against it is drift
     seed:int = 0 # of the sampler's noise and of the bootstrap
     lpips:str = "alex-random-trunk" # or alex: pretrained weights, as published
     batch:int = 8 # episodes at a time
@@ -158,13 +159,15 @@ def predicted(
     truth:Tensor, # (B, V, 4*clips+1, 3, H, W), of which the first frame is used
     stats:PoseStats, # that poses are normalised with
     seed:int=0, # of the run
+    true_history:bool=False, # every clip goes on from the truth instead of from the model's own frames
     **sampling, # steps, sampler, guidance, on_clip: see `rollout`
 )->Tensor: # (B, V, 4*clips, 3, H, W)
     "A model's rollout from the observed frame"
     poses = torch.from_numpy(np.stack([normalise_poses(c.poses, stats) for c in chosen])).to(truth)
     texts = [c.episode.instruction for c in chosen] if model.text_encoder else None
-    latents = rollout(model, model.encode(truth[:, :, :1])[:, 0], poses, chosen[0].clips, [episode_seed(seed, c.episode.id) for c in chosen],
-                      instructions=texts, **sampling)
+    known = model.encode(truth[:, :, ::4] if true_history else truth[:, :, :1])
+    latents = rollout(model, known[:, 0], poses, chosen[0].clips, [episode_seed(seed, c.episode.id) for c in chosen],
+                      instructions=texts, ends=known[:, 1:] if true_history else None, **sampling)
     return decode_clips(model, latents)
 
 # %% ../nbs/19a_evaluation.ipynb #aeea7e8a

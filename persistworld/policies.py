@@ -15,7 +15,7 @@ from peft import LoraConfig, inject_adapter_in_model
 from peft.tuners.tuners_utils import BaseTunerLayer
 
 # %% ../nbs/23_policies.ipynb #a7ec96f1
-LORA_TARGETS = ["to_q", "to_k", "to_v", "to_out.0", "proj_in", "proj_out", "net.0.proj", "net.2"] # suffixes of layers' names
+LORA_TARGETS = ["attn1.to_q", "attn1.to_k", "to_v", "to_out.0", "proj_in", "proj_out", "net.0.proj", "net.2"] # suffixes of layers' names
 
 # %% ../nbs/23_policies.ipynb #fbb7918b
 class Policies:
@@ -101,7 +101,7 @@ class Policies:
         plain.load_state_dict(state)
         modules = dict(plain.unet.named_modules())
         for n, layer in self.model.unet.named_modules():
-            if isinstance(layer, BaseTunerLayer): modules[n].weight += layer.get_delta_weight(name)
+            if isinstance(layer, BaseTunerLayer): modules[n].weight += layer.get_delta_weight(name).to(modules[n].weight)
         return plain.eval().to(self.model.device)
 
 # %% ../nbs/23_policies.ipynb #a564da25

@@ -96,13 +96,15 @@ def stream(
     buffer:Buffer,
     seeds:list[int], # one a sample
     noise:Tensor|None=None, # (clips, B, L, C, V*h, w) to use instead of the streams'
+    ends:Tensor|None=None, # (B, clips, C, V*h, w) true last frames to go on from, instead of the clips' own
     **sampling,
 ):
     "A coroutine: send it the poses (B, L, D) of the next clip, receive that clip's latents; start with `next(...)`"
     poses, clip = (yield), 0
     while True:
         unit = clip_noise(model, seeds, clip) if noise is None else noise[clip]
-        latents, buffer = next_clip(model, buffer, poses, unit, **sampling)
+        latents, grown = next_clip(model, buffer, poses, unit, **sampling)
+        buffer = grown if ends is None else buffer.append(ends[:, clip], poses[:, -1])
         poses, clip = (yield latents), clip + 1
 
 # %% ../nbs/13_rollout.ipynb #1c5989d5
@@ -113,7 +115,7 @@ def rollout(
     clips:int,
     seeds:list[int], # one a sample
     on_clip=None, # called with the number of clips done
-    **sampling, # noise, instructions, steps, sampler, guidance
+    **sampling, # noise, ends, instructions, steps, sampler, guidance
 )->Tensor: # (B, clips, L, C, V*h, w); frame 0 of each clip re-generates the one before
     "Closed-loop rollout from one observed frame"
     hop = model.config.num_frames - 1

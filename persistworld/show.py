@@ -81,7 +81,7 @@ def filmstrip(
     return comparison({name: frames}, **kwargs)
 
 # %% ../nbs/08_show.ipynb #de654109
-COLOURS = {"frozen": "0.55", "vae": "tab:purple", "base": "tab:orange", "post": "tab:green"} # others: matplotlib's cycle
+COLOURS = {"frozen": "0.55", "vae": "tab:purple", "base": "tab:orange", "post": "tab:green", "true history": "tab:blue"} # others: matplotlib's cycle
 
 # %% ../nbs/08_show.ipynb #0d25a809
 def curves(
