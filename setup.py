@@ -20,5 +20,5 @@ setup(
     python_requires=f">={cfg['min_python']}",
     install_requires=cfg["requirements"].split(),
     extras_require={"dev": cfg["dev_requirements"].split(), "sim": cfg["sim_requirements"].split()},
-    entry_points={"nbdev": [f"{cfg['lib_name']}=persistworld._modidx:d"]},
+    entry_points={"nbdev": [f"{cfg['lib_name']}=persistworld._modidx:d"], "papermill.engine": ["persistworld=persistworld.engine:SignalEngine"]},
 )

@@ -12,13 +12,12 @@ from torch import Tensor
 # %% ../nbs/21_advantage.ipynb #82fd4951
 def advantages(
     rewards:Tensor, # (B, K) one row a group
-    min_spread:float=1e-5, # groups whose rewards spread less carry no preference
-    eps:float=1e-6,
 )->Tensor: # (B, K) z-scores; rows of zeros for groups without spread
     "Group-normalised rewards (equation 6)"
     centred = rewards - rewards.mean(1, keepdim=True)
     spread = rewards.std(1, keepdim=True, correction=0)
-    return torch.where(spread > min_spread, centred/(spread + eps), 0.)
+    eps = 1e-6*rewards.abs().amax(1, keepdim=True)
+    return torch.where(spread > 10*eps, centred/(spread + eps), 0.)
 
 # %% ../nbs/21_advantage.ipynb #d804561d
 def preference(

@@ -42,12 +42,13 @@ def draw_context(
     step:int,
     context:int,
     num_frames:int=5, # L
+    attempt:int=0, # another draw, where the one before was of no use
 )->Context:
     "An episode and a start with truth for so many clips"
     needed = (num_frames - 1)*clips + 1
     room = np.array([max(0, len(e) - needed + 1) for e in episodes]) # possible starts of each
     if not room.sum(): raise DataError("episodes", "length", f"none of {len(episodes)} has the {needed} frames of {clips} clips: ask for shorter prefixes or horizons")
-    i = int(np.random.default_rng((seed, step, context, 1)).integers(room.sum()))
+    i = int(np.random.default_rng((seed, step, context, 1 + attempt)).integers(room.sum()))
     k = int(np.searchsorted(np.cumsum(room), i, side="right"))
     return Context(episodes[k], int(i - room[:k].sum()), clips, num_frames)
 
@@ -72,46 +73,45 @@ def shared_prefix(
     "Roll out each context's prefix"
     hop, instructions = model.config.num_frames - 1, sampling.pop("instructions", None)
     buffer = Buffer.start(first, torch.stack([p[0] for p in poses]))
-    latents, states = buffer.latents, buffer.poses
     for i in range(max(prefix, default=0)):
         going = [b for b, P in enumerate(prefix) if P > i]
         for at in range(0, len(going), batch):
             some = going[at:at + batch]
             now = torch.stack([poses[b][i*hop:i*hop + hop + 1] for b in some])
             texts = [instructions[b] for b in some] if instructions else None
-            _, grown = next_clip(model, Buffer(latents[some], states[some]), now, clip_noise(model, [seeds[b] for b in some], i), texts, **sampling)
+            _, grown = next_clip(model, buffer.pick(some), now, clip_noise(model, [seeds[b] for b in some], i), texts, **sampling)
             cut = window(grown)
-            latents[some], states[some] = cut.latents, cut.poses
-    return Buffer(latents, states)
+            buffer.latents[some], buffer.poses[some] = cut.latents, cut.poses
+    return buffer
 
 # %% ../nbs/25_branch.ipynb #5fbb35ba
 @dataclass(frozen=True)
 class Chunk:
-    "One clip of every candidate of B contexts, with what it was made from"
-    buffer: Buffer # (B*K) before this clip
-    poses: Tensor # (B*K, L, D) normalised
-    latents: Tensor # (B*K, L, C, V*h, w)
+    "One clip of N candidates, with what it was made from"
+    buffer: Buffer # (N) before this clip
+    poses: Tensor # (N, L, D) normalised
+    latents: Tensor # (N, L, C, V*h, w)
 
 # %% ../nbs/25_branch.ipynb #44fd1405
 def candidates(
     model:WorldModel, # under the old policy
     buffer:Buffer, # of B contexts
     poses:Tensor, # (B, F*(L-1) + 1, D) normalised, from the branch point on
-    seeds:list[list[int]], # B lists of K
+    seeds:list[list[int]], # B lists, one seed a candidate; N in all
     batch:int=16, # candidates that are denoised at once
     **sampling, # steps, sampler, guidance; instructions is one a context
 )->list[Chunk]: # one for each of F clips
-    "K continuations of each buffer"
-    hop, (B, K) = model.config.num_frames - 1, (len(seeds), len(seeds[0]))
-    instructions = sampling.pop("instructions", None)
-    texts = [t for t in instructions for _ in range(K)] if instructions else None
-    buffer, poses, flat = buffer.repeat(K), poses.repeat_interleave(K, 0), [s for row in seeds for s in row]
+    "Continuations of each buffer"
+    hop, instructions = model.config.num_frames - 1, sampling.pop("instructions", None)
+    flat, owner = [s for row in seeds for s in row], [b for b, row in enumerate(seeds) for _ in row]
+    texts = [instructions[b] for b in owner] if instructions else None
+    buffer, poses = buffer.pick(owner), poses[owner]
     chunks = []
     for f in range((poses.shape[1] - 1)//hop):
         now, parts = poses[:, f*hop:f*hop + hop + 1], []
-        for at in range(0, B*K, batch):
+        for at in range(0, len(flat), batch):
             part = slice(at, at + batch)
-            parts.append(next_clip(model, Buffer(buffer.latents[part], buffer.poses[part]), now[part], clip_noise(model, flat[part], f),
+            parts.append(next_clip(model, buffer.pick(part), now[part], clip_noise(model, flat[part], f),
                                    texts[part] if texts else None, **sampling))
         chunks.append(Chunk(buffer, now, torch.cat([clip for clip, _ in parts])))
         buffer = Buffer(*[torch.cat([getattr(b, k) for _, b in parts]) for k in ("latents", "poses")])

@@ -45,7 +45,7 @@ def split_views(
 
 # %% ../nbs/00_core.ipynb #9b7de9c8
 def stream_seed(
-    *name:int, # non-negative whole numbers that name the stream, such as (seed, step, context, candidate)
+    *name:int, # non-negative whole numbers that name the stream, such as (seed, step, context, candidate); names of one use have one length: (1,) and (1, 0) are the same
 )->int: # a 63-bit seed
     "The seed of the random stream called `name`"
     from numpy.random import SeedSequence

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['GROUPS', 'EvaluateConfig', 'choose_contexts', 'truth_batches', 'model_stats', 'episode_seed', 'decode_clips',
            'ceiling', 'frozen', 'predicted', 'join_batches', 'evaluate_rows', 'by_group', 'per_clip', 'summarise_row',
-           'combined_score', 'compare', 'make_summary', 'check_summary', 'save_results', 'load_summary', 'load_values',
-           'markdown_table', 'paired_table', 'clip_curves']
+           'combined_score', 'compare', 'make_summary', 'check_summary', 'save_values', 'save_results', 'load_summary',
+           'load_values', 'markdown_table', 'paired_table', 'clip_curves']
 
 # %% ../nbs/19a_evaluation.ipynb #e00824e5
 import json, zlib
@@ -115,7 +115,7 @@ def model_stats(
 )->tuple[PoseStats, str]: # statistics; "model" or "dataset"
     "Pose statistics to normalise with"
     if not pose_stats: return dataset.statistics(), "dataset"
-    return PoseStats(*(np.float32(pose_stats[k]) for k in ("p01", "p99"))), "model"
+    return PoseStats(**pose_stats), "model"
 
 # %% ../nbs/19a_evaluation.ipynb #0141acc7
 def episode_seed(
@@ -191,10 +191,9 @@ def evaluate_rows(
         truth = truth.to(on)
         made = {name: row(chosen, truth) for name, row in rows.items()}
         parts.append({name: frame_metrics(x, truth[:, :, 1:], lpips) for name, x in made.items()})
-        films = [{"truth": truth[k, :, 1:], **{name: x[k] for name, x in made.items()}} for k in range(len(chosen))]
-        if videos:
-            for c, f in zip(chosen, films): write_mp4(Path(videos)/f"{c.episode.id}.mp4", stacked_rows(f))
-        shown, film = shown + [c.episode for c in chosen], film or films[0]
+        def film_of(k): return {name: x[k].cpu().clone() for name, x in {"truth": truth[:, :, 1:], **made}.items()}
+        for k, c in enumerate(chosen if videos else ()): write_mp4(Path(videos)/f"{c.episode.id}.mp4", stacked_rows(film_of(k)))
+        shown, film = shown + [c.episode for c in chosen], film or film_of(0)
     return join_batches(parts), shown, film
 
 # %% ../nbs/19a_evaluation.ipynb #6abad833
@@ -242,12 +241,11 @@ def compare(
     a:dict[str, np.ndarray], # metric -> (E, V, N)
     b:dict[str, np.ndarray], # the same episodes
     seed:int=0, # of the bootstrap
-)->dict: # {group: {metric: {"mean_diff", "ci95", "win_rate", "p"}}, "overall": {"win_rate", "p"}}
+)->dict: # {group: {metric: {"mean_diff", "ci95", "win_rate", "p"}}, "overall": the same of the combined score}
     "Paired comparison, `a` minus `b`; the win rate is `a`'s"
     A, B = by_group(a), by_group(b)
     result = {g: {m: paired(A[g][m].mean(1), B[g][m].mean(1), METRICS[m], seed) for m in A[g]} for g in A}
-    overall = paired(combined_score(a), combined_score(b), seed=seed)
-    return result | {"overall": {k: overall[k] for k in ("win_rate", "p")}}
+    return result | {"overall": paired(combined_score(a), combined_score(b), seed=seed)}
 
 # %% ../nbs/19a_evaluation.ipynb #f40ec2a8
 def make_summary(
@@ -298,13 +296,24 @@ def _check_pair(pair, groups, rows):
     names = pair.split(" vs ")
     _need(len(names) == 2 and all(n in rows for n in names), f"paired.{pair}", f"must be 'A vs B' with A and B among {', '.join(rows)}")
     _need(set(groups) == {*GROUPS, "overall"}, f"paired.{pair}", f"must have {', '.join(GROUPS)}, overall")
-    for g, m in ((g, m) for g in GROUPS for m in METRICS):
-        where, x = f"paired.{pair}.{g}.{m}", groups[g].get(m, {})
+    found = {f"{g}.{m}": groups[g].get(m, {}) for g in GROUPS for m in METRICS} | {"overall": groups["overall"]}
+    for where, x in ((f"paired.{pair}.{name}", x) for name, x in found.items()):
         _need(_number(x.get("mean_diff")) and _interval(x.get("ci95")), where, "must have mean_diff and ci95")
         _need(all(_number(x.get(k)) and 0 <= x[k] <= 1 for k in ("win_rate", "p")), where, "must have win_rate and p in [0, 1]")
-    _need(all(_number(groups["overall"].get(k)) for k in ("win_rate", "p")), f"paired.{pair}.overall", "must have win_rate and p")
 
 # %% ../nbs/19a_evaluation.ipynb #db6d9946
+def save_values(
+    folder:str|Path,
+    values:dict, # {row: {metric: (E, V, N)}}
+    ids:list[str], # (E,) episodes
+)->Path: # of metrics.npz
+    "Write every value of a run"
+    arrays = {f"{row}/{m}": x.astype(np.float32) for row, metrics in values.items() for m, x in metrics.items()}
+    def write(part):
+        with open(part, "wb") as f: np.savez_compressed(f, episodes=np.array(ids), **arrays)
+    return write_atomic(Path(folder)/"metrics.npz", write)
+
+
 def save_results(
     folder:str|Path,
     summary:dict,
@@ -312,10 +321,7 @@ def save_results(
     ids:list[str], # (E,) episodes
 )->Path: # of summary.json
     "Write summary.json and metrics.npz"
-    arrays = {f"{row}/{m}": x.astype(np.float32) for row, metrics in values.items() for m, x in metrics.items()}
-    def write(part):
-        with open(part, "wb") as f: np.savez_compressed(f, episodes=np.array(ids), **arrays)
-    write_atomic(Path(folder)/"metrics.npz", write)
+    save_values(folder, values, ids)
     return write_json(Path(folder)/"summary.json", check_summary(summary))
 
 # %% ../nbs/19a_evaluation.ipynb #5bf847c5
@@ -368,11 +374,10 @@ def paired_table(
     names = dict(ssim="SSIM ↑", psnr="PSNR dB ↑", lpips=f"{LPIPS_LABELS[s['lpips']]} ↓")
     lines = ["| | | mean difference [95% interval] | episodes won | exact binomial p |", "|---|---|---|---|---|"]
     for pair, groups in s["paired"].items():
-        for g, m in ((g, m) for g in GROUPS for m in METRICS):
-            x = groups[g][m]
-            lines.append(f"| {pair} | {g} {names[m]} | {x['mean_diff']:+.3f} [{x['ci95'][0]:+.3f}, {x['ci95'][1]:+.3f}] | "
+        shown = {f"{g} {names[m]}": groups[g][m] for g in GROUPS for m in METRICS} | {"overall (SSIM + PSNR/32 - LPIPS)": groups["overall"]}
+        for name, x in shown.items():
+            lines.append(f"| {pair} | {name} | {x['mean_diff']:+.3f} [{x['ci95'][0]:+.3f}, {x['ci95'][1]:+.3f}] | "
                          f"{x['win_rate']:.0%} | {x['p']:.2g} |")
-        lines.append(f"| {pair} | overall (SSIM + PSNR/32 - LPIPS) | | {groups['overall']['win_rate']:.0%} | {groups['overall']['p']:.2g} |")
     return "\n".join([*lines, "", f"n = {s['episodes']} episodes."])
 
 # %% ../nbs/19a_evaluation.ipynb #87e6d48b

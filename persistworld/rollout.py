@@ -49,9 +49,9 @@ class Buffer:
         "A new buffer with one more entry; this one is untouched, so branches can share it"
         return Buffer(torch.cat([self.latents, latent.unsqueeze(1)], 1), torch.cat([self.poses, pose.unsqueeze(1)], 1))
 
-    def repeat(self, n:int)->"Buffer":
-        "Each sample `n` times in a row, for `n` candidates"
-        return Buffer(self.latents.repeat_interleave(n, 0), self.poses.repeat_interleave(n, 0))
+    def pick(self, samples:list[int]|slice)->"Buffer":
+        "Some of the samples; one may be asked for several times, for several candidates"
+        return Buffer(self.latents[samples], self.poses[samples])
 
     def __len__(self)->int: return self.latents.shape[1]
 

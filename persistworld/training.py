@@ -98,15 +98,19 @@ class Checkpoints:
         try: path = write_atomic(self.folder/f"{step:06d}.pt", lambda part: torch.save(dict(identity=self.identity) | state, part))
         except (OSError, RuntimeError) as e: # torch reports a full disk as a RuntimeError
             raise OSError(f"{self.folder}: step {step} cannot be saved ({e}); {self.files[0].name if self.files else 'no checkpoint'} is intact") from e
-        for old in self.files[self.keep:]: old.unlink()
+        for old in *self.files[self.keep:], *self.folder.glob(".*.part"): old.unlink(missing_ok=True)
         return path
 
     def load(self)->dict:
-        "The newest state, if it was made by the same"
-        state = torch.load(self.files[0], map_location="cpu", weights_only=True)
+        "The newest state that can be read, if it was made by the same"
+        for path in self.files:
+            try: state = torch.load(path, map_location="cpu", weights_only=True)
+            except Exception as e: print(f"{path} cannot be read ({type(e).__name__}: {e}): going on from the one before") # a damaged file can raise anything
+            else: break
+        else: raise ValueError(f"{self.folder}: none of {len(self.files)} checkpoints can be read: delete the folder to start afresh")
         old, new = flat(json.loads(state["identity"])), flat(json.loads(self.identity))
         changed = [f"{k}: {old.get(k)!r} -> {new.get(k)!r}" for k in sorted(old | new) if old.get(k) != new.get(k)]
-        if changed: raise ValueError(f"{self.files[0]} was made otherwise ({'; '.join(changed)}): restore it, or choose another run name to start afresh")
+        if changed: raise ValueError(f"{path} was made otherwise ({'; '.join(changed)}): restore it, or choose another run name to start afresh")
         return state
 
 # %% ../nbs/15_training.ipynb #7ed78474
