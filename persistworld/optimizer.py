@@ -59,18 +59,23 @@ class MuonAdamW:
         rule:str|None="match_rms_adamw", # how Muon's step scales with a matrix' shape: one of `LR_RULES`; None: AdamW for everything
         weight_decay:float=0.,
         rest:float=1., # learning rate of AdamW, relative to `lr`
+        relative:dict[str, float]={}, # learning rate of the parameters whose names begin so, relative to the others'
     ):
         if rule is not None and rule not in LR_RULES: raise ValueError(f"lr rule {rule!r} is none of {', '.join(LR_RULES)}")
-        matrices = {n: p for n, p in params.items() if rule and hidden_matrix(n, p)}
-        others = [p for n, p in params.items() if n not in matrices]
+        def groups(names, factor): # one for each learning rate
+            by_rate = {}
+            for n in names: by_rate.setdefault(factor*next((f for start, f in relative.items() if n.startswith(start)), 1.), []).append(params[n])
+            return [dict(params=ps, lr=lr*f, relative=f) for f, ps in by_rate.items()]
+        matrices = [n for n, p in params.items() if rule and hidden_matrix(n, p)]
+        others = [n for n in params if n not in set(matrices)]
         self.params, self.parts = params, []
-        if matrices: self.parts.append(Muon(matrices.values(), lr, rule, weight_decay))
-        if others: self.parts.append(AdamW([dict(params=others, relative=rest)], lr=lr*rest, weight_decay=weight_decay))
+        if matrices: self.parts.append(Muon(groups(matrices, 1.), lr, rule, weight_decay))
+        if others: self.parts.append(AdamW(groups(others, rest), lr=lr, weight_decay=weight_decay))
 
     def set_lr(self, lr:float)->None:
         "Change the learning rate, as a schedule does"
         for part in self.parts:
-            for group in part.param_groups: group["lr"] = lr*group.get("relative", 1.)
+            for group in part.param_groups: group["lr"] = lr*group["relative"]
 
     def step(self, max_norm:float=1.)->float: # the gradient's norm before clipping
         "Clip the gradient and move the parameters; a gradient that is not finite moves nothing"

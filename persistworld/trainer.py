@@ -61,6 +61,7 @@ class RLConfig:
     rank: int = 64 # of the LoRA adapters
     alpha: float = 64.
     lr: float = 1e-4
+    encoder_lr: float = 1. # learning rate of the action encoder, relative to lr; 0: it stays the base's
     lr_rule: str = "match_rms_adamw" # how Muon's step scales with a matrix' shape; or original
     max_norm: float = 1. # of the gradient
     old_slope: float = .001 # the old policy's decay is min(old_slope*step, old_most)
@@ -74,7 +75,7 @@ class RLConfig:
             if type(getattr(self, f.name)) is not type(f.default): raise TypeError(f"{f.name}={getattr(self, f.name)!r} must be a {type(f.default).__name__}")
         for name in "contexts", "candidates", "horizon", "draws", "rank":
             if getattr(self, name) < 1: raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
-        for name in "best", "worst", "prefix_grow", "seed", "lr", "kl_weight", "old_slope":
+        for name in "best", "worst", "prefix_grow", "seed", "lr", "encoder_lr", "kl_weight", "old_slope":
             if not getattr(self, name) >= 0: raise ValueError(f"{name}={getattr(self, name)} must not be negative")
         for name in "beta", "alpha", "max_norm":
             if not getattr(self, name) > 0: raise ValueError(f"{name}={getattr(self, name)} must be positive")
@@ -293,7 +294,7 @@ class Trainer:
         self.folder = Path(folder)
         self.checkpoints = Checkpoints(self.folder/"checkpoints", identity, keep)
         self.policies = Policies(model, config.rank, config.alpha, config.seed)
-        self.optimizer = MuonAdamW(self.policies.parameters(), config.lr, config.lr_rule)
+        self.optimizer = MuonAdamW(self.policies.parameters(), config.lr, config.lr_rule, relative={"action_encoder": config.encoder_lr})
         self.ema = {n: p.detach().clone() for n, p in self.policies.parameters().items()} if config.ema else {}
         self.branches = Branches(dataset, config, stats, batch=batch)
         self.config, self.save_every, self.done = config, save_every, 0
