@@ -11,8 +11,8 @@ from torch import Tensor
 
 # %% ../nbs/21_advantage.ipynb #82fd4951
 def advantages(
-    rewards:Tensor, # (B, K) one row a group
-)->Tensor: # (B, K) z-scores; rows of zeros for groups without spread
+    rewards:Tensor, # (B, K, ...) one row a group; more dimensions where parts of a candidate are judged on their own
+)->Tensor: # same shape, z-scores over K; zeros where there is no spread
     "Group-normalised rewards (equation 6)"
     centred = rewards - rewards.mean(1, keepdim=True)
     spread = rewards.std(1, keepdim=True, correction=0)
@@ -21,8 +21,8 @@ def advantages(
 
 # %% ../nbs/21_advantage.ipynb #d804561d
 def preference(
-    A:Tensor, # (B, K) advantages
-)->Tensor: # (B, K) in [0, 1]
+    A:Tensor, # (B, K, ...) advantages
+)->Tensor: # same shape, in [0, 1]
     "Optimality r of each candidate (equation 7)"
     return (A.clamp(-1, 1) + 1)/2
 

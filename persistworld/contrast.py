@@ -21,20 +21,20 @@ def mix(
     return x0_old + step, x0_old - step
 
 # %% ../nbs/22_contrast.ipynb #a336cf0d
-def plain_error(x0_hat:Tensor, x0:Tensor, sigma:Tensor)->Tensor: # (N, ...), (N, ...), (N,) -> (N,)
-    "Mean squared error, as in equation 13"
-    return (x0_hat - x0).square().flatten(1).mean(1)
+def plain_error(x0_hat:Tensor, x0:Tensor, sigma:Tensor, r:Tensor|float=1.)->Tensor: # (N, ...), (N, ...), (N,), broadcastable to (N, ...) -> (N,)
+    "Mean of squared errors times r, as in equation 13"
+    return (r*(x0_hat - x0).square()).flatten(1).mean(1)
 
 
-def edm_error(x0_hat:Tensor, x0:Tensor, sigma:Tensor)->Tensor:
+def edm_error(x0_hat:Tensor, x0:Tensor, sigma:Tensor, r:Tensor|float=1.)->Tensor:
     "The same in the space of the network's output: times (sigma^2 + 1)/sigma^2"
-    return loss_weight(sigma)*plain_error(x0_hat, x0, sigma)
+    return loss_weight(sigma)*plain_error(x0_hat, x0, sigma, r)
 
 
-def adaptive_error(x0_hat:Tensor, x0:Tensor, sigma:Tensor)->Tensor:
+def adaptive_error(x0_hat:Tensor, x0:Tensor, sigma:Tensor, r:Tensor|float=1.)->Tensor:
     "The same divided by the mean absolute error (DiffusionNFT's public code)"
     size = (x0_hat - x0).detach().abs().flatten(1).double().mean(1).clamp(min=1e-5)
-    return plain_error(x0_hat, x0, sigma)/size.to(x0_hat)
+    return plain_error(x0_hat, x0, sigma, r)/size.to(x0_hat)
 
 # %% ../nbs/22_contrast.ipynb #1d6e380c
 WEIGHTINGS = {"plain": plain_error, "edm": edm_error, "adaptive": adaptive_error}
@@ -44,7 +44,7 @@ def contrast_loss(
     x0_theta:Tensor, # (N, ...) prediction of the policy in training
     x0_old:Tensor, # (N, ...) of the policy that made the candidates
     x0:Tensor, # (N, ...) the candidates
-    r:Tensor, # (N,) their preference in [0, 1]
+    r:Tensor, # (N,) their preference in [0, 1], or broadcastable to (N, ...): that of each of their parts
     sigma:Tensor, # (N,) noise levels
     beta:float=1.,
     weighting:str="adaptive", # a key of `WEIGHTINGS`
@@ -54,7 +54,8 @@ def contrast_loss(
     if beta <= 0: raise ValueError(f"beta={beta} must be positive")
     error = WEIGHTINGS[weighting]
     x0_pos, x0_neg = mix(x0_theta, x0_old.detach(), beta)
-    return r*error(x0_pos, x0, sigma) + (1 - r)*error(x0_neg, x0, sigma)
+    r = expand(r, x0) if r.ndim == 1 else r
+    return error(x0_pos, x0, sigma, r) + error(x0_neg, x0, sigma, 1 - r)
 
 # %% ../nbs/22_contrast.ipynb #8bc36da3
 def kl_error(

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PSNR_MAX', 'LPIPS_LABELS', 'ALEXNET_URL', 'METRICS', 'check_frames', 'psnr', 'ssim', 'alexnet_file', 'load_lpips',
-           'lpips_distance', 'frame_metrics', 'bootstrap_ci', 'paired']
+           'lpips_distance', 'patch_metrics', 'frame_metrics', 'bootstrap_ci', 'paired']
 
 # %% ../nbs/19_metrics.ipynb #ced87c15
 import math, warnings
@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from scipy.stats import binomtest
 from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
 # %% ../nbs/19_metrics.ipynb #b67d42c3
@@ -71,6 +72,7 @@ def alexnet_file(
 def load_lpips(
     name:str="alex-random-trunk", # a key of `LPIPS_LABELS`
     on:torch.device|None=None, # the default device if not given
+    spatial:bool=False, # a map of the frame's size instead of its mean
 )->torch.nn.Module: # call with frames in [-1,1]
     "The LPIPS network called `name`, frozen"
     import lpips
@@ -79,7 +81,7 @@ def load_lpips(
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         warnings.simplefilter("ignore") # torchvision's notes on `pretrained=`, which lpips uses
         torch.manual_seed(0)
-        net = lpips.LPIPS(net="alex", pretrained=True, pnet_rand=name != "alex", verbose=False)
+        net = lpips.LPIPS(net="alex", pretrained=True, pnet_rand=name != "alex", spatial=spatial, verbose=False)
     return net.requires_grad_(False).eval().to(on or device())
 
 # %% ../nbs/19_metrics.ipynb #16537d0b
@@ -93,6 +95,22 @@ def lpips_distance(
     check_frames(pred, truth)
     if min(pred.shape[2:]) < 31: raise ValueError(f"LPIPS needs frames of at least 31 x 31 pixels, not {tuple(pred.shape[2:])}")
     return load_lpips(name, pred.device)(pred, truth, normalize=True).reshape(len(pred))
+
+# %% ../nbs/19_metrics.ipynb #86acbe24
+@torch.no_grad()
+def patch_metrics(
+    pred:Tensor, # (N, 3, H, W) in [0,1]
+    truth:Tensor, # (N, 3, H, W) in [0,1]
+    grid:tuple[int, int], # patches from top to bottom and from left to right
+    lpips:str="alex-random-trunk", # a key of `LPIPS_LABELS`
+)->dict[str, Tensor]: # ssim, psnr, lpips: (N, *grid)
+    "Every metric of every patch"
+    check_frames(pred, truth)
+    pool = lambda x: adaptive_avg_pool2d(x.mean(1, keepdim=True), grid)[:, 0]
+    _, similarity = structural_similarity_index_measure(pred, truth, data_range=1., reduction="none", return_full_image=True)
+    mse = pool((pred - truth).square())
+    return dict(ssim=pool(similarity), psnr=-10*mse.clamp(min=10**(-PSNR_MAX/10)).log10(),
+                lpips=pool(load_lpips(lpips, pred.device, spatial=True)(pred, truth, normalize=True)))
 
 # %% ../nbs/19_metrics.ipynb #f1c9c9d8
 METRICS = {"ssim": True, "psnr": True, "lpips": False} # name -> is higher better?
