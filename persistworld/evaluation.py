@@ -376,7 +376,8 @@ def paired_table(
     for pair, groups in s["paired"].items():
         shown = {f"{g} {names[m]}": groups[g][m] for g in GROUPS for m in METRICS} | {"overall (SSIM + PSNR/32 - LPIPS)": groups["overall"]}
         for name, x in shown.items():
-            lines.append(f"| {pair} | {name} | {x['mean_diff']:+.3f} [{x['ci95'][0]:+.3f}, {x['ci95'][1]:+.3f}] | "
+            d = 3 if "dB" in name else 4
+            lines.append(f"| {pair} | {name} | {x['mean_diff']:+.{d}f} [{x['ci95'][0]:+.{d}f}, {x['ci95'][1]:+.{d}f}] | "
                          f"{x['win_rate']:.0%} | {x['p']:.2g} |")
     return "\n".join([*lines, "", f"n = {s['episodes']} episodes."])
 

@@ -9,7 +9,7 @@ __all__ = ['LORA_TARGETS', 'Policies', 'old_decay']
 from contextlib import contextmanager
 from copy import deepcopy
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from .world_model import WorldModel
 from peft import LoraConfig, inject_adapter_in_model
 from peft.tuners.tuners_utils import BaseTunerLayer
@@ -28,9 +28,13 @@ class Policies:
         alpha:float|None=None, # scale of the adapters; None: the rank
         seed:int=0, # of the adapters' start
         targets:list[str]=LORA_TARGETS,
+        blocks:str="", # adapters only where the layer's name contains this, such as up_blocks.1; empty: everywhere
+        encoder:bool=True, # train the action encoder too
     ):
         self.model = model.requires_grad_(False)
-        config = LoraConfig(r=rank, lora_alpha=alpha or rank, target_modules=targets)
+        chosen = [n for n, m in model.unet.named_modules() if isinstance(m, nn.Linear) and blocks in n and n.endswith(tuple(targets))]
+        if not chosen: raise ValueError(f"no layer to adapt has {blocks!r} in its name; the UNet has {', '.join(f'{n}.{i}' for n in ('down_blocks', 'up_blocks') for i in range(len(getattr(model.unet, n))))} and mid_block")
+        config, self.encoder = LoraConfig(r=rank, lora_alpha=alpha or rank, target_modules=chosen), encoder
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             for name in "theta", "old": inject_adapter_in_model(config, model.unet, adapter_name=name)
@@ -62,10 +66,10 @@ class Policies:
     def parameters(self,
         name:str="theta", # or "old"
     )->dict[str, Tensor]: # names do not mention the policy
-        "Adapters and action encoder of a policy"
+        "Adapters and action encoder of a policy, as far as they are trained"
         mark = f".{name}."
         found = {f"unet.{n.replace(mark, '.')}": p for n, p in self.model.unet.named_parameters() if mark in n and "lora_" in n}
-        return found | {f"action_encoder.{n}": p for n, p in self.encoders[name].named_parameters()}
+        return found | {f"action_encoder.{n}": p for n, p in self.encoders[name].named_parameters() if self.encoder}
 
     @torch.no_grad()
     def update_old(self,

@@ -60,6 +60,7 @@ class RLConfig:
     draws: int = 1 # noise levels for each candidate
     common_noise: bool = True # the candidates of a group share noise level and noise
     rank: int = 64 # of the LoRA adapters
+    lora_blocks: str = "" # adapters only where a layer's name contains this, such as up_blocks.1; empty: in all blocks
     alpha: float = 64.
     lr: float = 1e-4
     encoder_lr: float = 1. # learning rate of the action encoder, relative to lr; 0: it stays the base's
@@ -304,7 +305,7 @@ class Trainer:
                         stats=dict(p01=stats.p01.tolist(), p99=stats.p99.tolist()), reward=reward_identity(self.reward))
         self.folder = Path(folder)
         self.checkpoints = Checkpoints(self.folder/"checkpoints", identity, keep)
-        self.policies = Policies(model, config.rank, config.alpha, config.seed)
+        self.policies = Policies(model, config.rank, config.alpha, config.seed, blocks=config.lora_blocks, encoder=config.encoder_lr > 0)
         self.optimizer = MuonAdamW(self.policies.parameters(), config.lr, config.lr_rule, relative={"action_encoder": config.encoder_lr})
         self.ema = {n: p.detach().clone() for n, p in self.policies.parameters().items()} if config.ema else {}
         self.branches = Branches(dataset, config, stats, batch=batch)
