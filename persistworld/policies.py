@@ -8,6 +8,7 @@ __all__ = ['LORA_TARGETS', 'Policies', 'old_decay']
 # %% ../nbs/23_policies.ipynb #4b25b872
 from contextlib import contextmanager
 from copy import deepcopy
+from warnings import catch_warnings, filterwarnings
 import torch
 from torch import Tensor, nn
 from .world_model import WorldModel
@@ -37,7 +38,9 @@ class Policies:
         config, self.encoder = LoraConfig(r=rank, lora_alpha=alpha or rank, target_modules=chosen), encoder
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            for name in "theta", "old": inject_adapter_in_model(config, model.unet, adapter_name=name)
+            with catch_warnings(): # peft warns of a second adapter
+                filterwarnings("ignore", "Already found a `peft_config`")
+                for name in "theta", "old": inject_adapter_in_model(config, model.unet, adapter_name=name)
         self.layers = [m for m in model.unet.modules() if isinstance(m, BaseTunerLayer)]
         self.encoders = {"theta": model.action_encoder, "old": deepcopy(model.action_encoder), "ref": deepcopy(model.action_encoder)}
         self.switch("theta")
