@@ -35,6 +35,7 @@ class EvaluateConfig:
     "Parameters of `evaluate.ipynb`"
     data:str = "../data/tabletop" # dataset folder, any layout that `open_dataset` reads
     checkpoint:str = "../data/base" # world model folder
+    others:str = "" # more models for the same episodes and noise: name=folder, separated by commas
     split:str = "auto" # train, val, all, or auto: val, and all where no val episode is long enough
     episodes:int = 8 # the first so many that are long enough; 0: all of them
     clips:int = 14 # closed-loop clips of four new frames
@@ -58,9 +59,17 @@ class EvaluateConfig:
         choices = dict(split=("auto", "val", "train", "all"), sampler=tuple(SAMPLERS), lpips=tuple(LPIPS_LABELS))
         for name, known in choices.items():
             if getattr(self, name) not in known: raise ValueError(f"{name}={getattr(self, name)!r} is none of {', '.join(known)}")
-        for name in "data", "checkpoint":
-            if not Path(getattr(self, name)).exists(): raise FileNotFoundError(f"{name}: no such folder: {getattr(self, name)}")
+        for name, folder in dict(data=self.data, checkpoint=self.checkpoint, **self.models()).items():
+            if not Path(folder).exists(): raise FileNotFoundError(f"{name}: no such folder: {folder}")
         if self.run != Path(self.run).name: raise ValueError(f"run={self.run!r} must be a plain name: it becomes a folder")
+
+    def models(self)->dict[str, str]: # name -> folder
+        "The other models"
+        pairs = [x.strip().partition("=") for x in self.others.split(",") if x.strip()]
+        names = [name for name, _, _ in pairs]
+        if not all(name and folder for name, _, folder in pairs) or len(set(names)) < len(names) or set(names) & {"frozen", "vae", "base", "true history"}:
+            raise ValueError(f"others={self.others!r} must be name=folder, separated by commas, with names of their own")
+        return {name: folder for name, _, folder in pairs}
 
     @property
     def folder(self)->Path:
@@ -74,7 +83,7 @@ class EvaluateConfig:
 
     def facts(self)->dict:
         "What the summary says of the run"
-        names = "run", "seed", "clips", "steps", "lpips", "sampler", "guidance", "data", "checkpoint"
+        names = "run", "seed", "clips", "steps", "lpips", "sampler", "guidance", "data", "checkpoint", "others"
         return {name: getattr(self, name) for name in names} | {"command": self.command()}
 
 # %% ../nbs/19a_evaluation.ipynb #25f48bfa
@@ -184,13 +193,14 @@ def evaluate_rows(
     lpips:str, # a key of `LPIPS_LABELS`
     on:torch.device, # where metrics are computed
     videos:str|Path|None=None, # folder for <episode>.mp4
+    beside:Callable|None=None, # more numbers a frame: function of contexts, a row's frames and the true ones that gives {name: (B, V, N)}
 )->tuple[dict, list, dict]: # {row: {metric: (E, V, N)}}, the episodes, and the first one's frames by row
     "Score rows on the same episodes"
     parts, shown, film = [], [], None
     for chosen, truth in batches:
         truth = truth.to(on)
         made = {name: row(chosen, truth) for name, row in rows.items()}
-        parts.append({name: frame_metrics(x, truth[:, :, 1:], lpips) for name, x in made.items()})
+        parts.append({name: frame_metrics(x, truth[:, :, 1:], lpips) | (beside(chosen, x, truth[:, :, 1:]) if beside else {}) for name, x in made.items()})
         def film_of(k): return {name: x[k].cpu().clone() for name, x in {"truth": truth[:, :, 1:], **made}.items()}
         for k, c in enumerate(chosen if videos else ()): write_mp4(Path(videos)/f"{c.episode.id}.mp4", stacked_rows(film_of(k)))
         shown, film = shown + [c.episode for c in chosen], film or film_of(0)
@@ -227,7 +237,7 @@ def summarise_row(
     "Means, intervals and courses of one row"
     describe = lambda x: dict(mean=float(x.mean()), ci95=[float(q) for q in bootstrap_ci(x.mean(1), seed)],
                               per_clip=per_clip(x, clips).mean(0).tolist())
-    return {g: {m: describe(x) for m, x in metrics.items()} for g, metrics in by_group(values).items()}
+    return {g: {m: describe(metrics[m]) for m in METRICS} for g, metrics in by_group(values).items()}
 
 # %% ../nbs/19a_evaluation.ipynb #c1c35196
 def combined_score(
@@ -241,10 +251,10 @@ def compare(
     a:dict[str, np.ndarray], # metric -> (E, V, N)
     b:dict[str, np.ndarray], # the same episodes
     seed:int=0, # of the bootstrap
-)->dict: # {group: {metric: {"mean_diff", "ci95", "win_rate", "p"}}, "overall": the same of the combined score}
+)->dict: # {group: {metric: {"mean_diff", "ci95", "win_rate", "p", "p_wilcoxon"}}, "overall": the same of the combined score}
     "Paired comparison, `a` minus `b`; the win rate is `a`'s"
     A, B = by_group(a), by_group(b)
-    result = {g: {m: paired(A[g][m].mean(1), B[g][m].mean(1), METRICS[m], seed) for m in A[g]} for g in A}
+    result = {g: {m: paired(A[g][m].mean(1), B[g][m].mean(1), METRICS[m], seed) for m in METRICS} for g in A}
     return result | {"overall": paired(combined_score(a), combined_score(b), seed=seed)}
 
 # %% ../nbs/19a_evaluation.ipynb #f40ec2a8
@@ -372,13 +382,13 @@ def paired_table(
     "All paired comparisons of a summary"
     s = check_summary(summary) if isinstance(summary, dict) else load_summary(summary)
     names = dict(ssim="SSIM ↑", psnr="PSNR dB ↑", lpips=f"{LPIPS_LABELS[s['lpips']]} ↓")
-    lines = ["| | | mean difference [95% interval] | episodes won | exact binomial p |", "|---|---|---|---|---|"]
+    lines = ["| | | mean difference [95% interval] | episodes won | exact binomial p | Wilcoxon p |", "|---|---|---|---|---|---|"]
     for pair, groups in s["paired"].items():
         shown = {f"{g} {names[m]}": groups[g][m] for g in GROUPS for m in METRICS} | {"overall (SSIM + PSNR/32 - LPIPS)": groups["overall"]}
         for name, x in shown.items():
             d = 3 if "dB" in name else 4
             lines.append(f"| {pair} | {name} | {x['mean_diff']:+.{d}f} [{x['ci95'][0]:+.{d}f}, {x['ci95'][1]:+.{d}f}] | "
-                         f"{x['win_rate']:.0%} | {x['p']:.2g} |")
+                         f"{x['win_rate']:.0%} | {x['p']:.2g} | {x.get('p_wilcoxon', float('nan')):.2g} |")
     return "\n".join([*lines, "", f"n = {s['episodes']} episodes."])
 
 # %% ../nbs/19a_evaluation.ipynb #87e6d48b

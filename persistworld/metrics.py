@@ -13,7 +13,7 @@ from pathlib import Path
 from .core import device
 import numpy as np
 import torch
-from scipy.stats import binomtest
+from scipy.stats import binomtest, wilcoxon
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
@@ -150,13 +150,13 @@ def paired(
     b:np.ndarray, # (E,) the other's, same episodes
     higher_is_better:bool=True, # False for LPIPS
     seed:int=0, # of the bootstrap
-)->dict: # mean_diff = mean(a - b), its ci95, win_rate of a, two-sided p
+)->dict: # mean_diff = mean(a - b), its ci95, win_rate of a, two-sided p (binomial) and p_wilcoxon
     "Compare `a` with `b`, episode by episode"
     a, b = np.asarray(a, float), np.asarray(b, float)
     if a.shape != b.shape or a.ndim != 1: raise ValueError(f"paired values must be two (E,) arrays, not {a.shape} and {b.shape}")
     diff = a - b
     better = diff if higher_is_better else -diff
     wins, losses = int((better > 0).sum()), int((better < 0).sum())
-    p = binomtest(wins, wins+losses).pvalue if wins + losses else 1.
+    p, p_wilcoxon = (binomtest(wins, wins+losses).pvalue, wilcoxon(diff).pvalue) if wins + losses else (1., 1.)
     return dict(mean_diff=float(diff.mean()), ci95=[float(q) for q in bootstrap_ci(diff, seed)],
-                win_rate=(wins + (len(a)-wins-losses)/2)/len(a), p=float(p))
+                win_rate=(wins + (len(a)-wins-losses)/2)/len(a), p=float(p), p_wilcoxon=float(p_wilcoxon))
