@@ -233,10 +233,10 @@ def summarise_row(
     values:dict[str, np.ndarray], # metric -> (E, V, N)
     clips:int,
     seed:int=0, # of the bootstrap
-)->dict: # {group: {metric: {"mean", "ci95", "per_clip"}}}
+)->dict: # {group: {metric: {"mean", "ci95", "per_clip", "per_episode"}}}
     "Means, intervals and courses of one row"
     describe = lambda x: dict(mean=float(x.mean()), ci95=[float(q) for q in bootstrap_ci(x.mean(1), seed)],
-                              per_clip=per_clip(x, clips).mean(0).tolist())
+                              per_clip=per_clip(x, clips).mean(0).tolist(), per_episode=x.mean(1).tolist())
     return {g: {m: describe(metrics[m]) for m in METRICS} for g, metrics in by_group(values).items()}
 
 # %% ../nbs/19a_evaluation.ipynb #c1c35196
