@@ -2,6 +2,7 @@
 import json, sys
 from pathlib import Path
 import papermill, yaml
+from persistworld.sweep import read_table
 
 faults = []
 for path in sorted(Path("nbs").glob("*.ipynb")):
@@ -21,6 +22,10 @@ for path in sorted(Path("nbs/runs").glob("*.yaml")):
     if not notebook.exists(): faults.append(f"{path}: no notebook {notebook}"); continue
     unknown = set(yaml.safe_load(path.read_text()) or {}) - set(papermill.inspect_notebook(notebook))
     if unknown: faults.append(f"{path}: {notebook} has no parameter {', '.join(sorted(unknown))}")
+
+for path in sorted(Path("nbs/runs/tables").glob("*.yaml")):
+    try: read_table(path, "nbs/train.ipynb")
+    except ValueError as e: faults.append(str(e))
 
 print("\n".join(faults) or "notebooks and run files are in order")
 sys.exit(bool(faults))

@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['declare_torchvision_ops', 'stack_views', 'split_views', 'stream_seed', 'randn', 'device', 'likes_bf16', 'machine',
-           'versions', 'write_atomic', 'write_json']
+           'versions', 'write_atomic', 'write_json', 'digest']
 
 # %% ../nbs/00_core.ipynb #fa587b2a
-import json, os, platform
+import hashlib, json, os, platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 import torch
@@ -114,3 +114,10 @@ def write_json(
 )->Path: # `path`
     "Write JSON atomically, indented"
     return write_atomic(path, lambda p: p.write_text(json.dumps(obj, indent=1, allow_nan=False) + "\n"))
+
+# %% ../nbs/00_core.ipynb #64d627a0
+def digest(
+    facts:dict, # anything `json` can write
+)->str: # ten hexadecimal digits of its sha256
+    "A short name for a set of facts; their order does not matter"
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:10]

@@ -45,6 +45,7 @@ class EvaluateConfig:
     true_history:bool = False # add a row in which every clip goes on from the truth: what the base loses against it is drift
     seed:int = 0 # of the sampler's noise and of the bootstrap
     lpips:str = "alex-random-trunk" # or alex: pretrained weights, as published
+    kvd:str = "" # distance between sets of videos (28a_distribution): r3d-random, or r3d with pretrained weights; empty: none
     batch:int = 8 # episodes at a time
     run:str = "evaluate" # name of the run
     outputs:str = "../outputs" # results go to <outputs>/<run>
