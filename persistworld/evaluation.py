@@ -46,6 +46,7 @@ class EvaluateConfig:
     seed:int = 0 # of the sampler's noise and of the bootstrap
     lpips:str = "alex-random-trunk" # or alex: pretrained weights, as published
     kvd:str = "" # distance between sets of videos (28a_distribution): r3d-random, or r3d with pretrained weights; empty: none
+    reader:str = "" # folder of a pose reader (28b_reader), which says how far the gripper is from its command; empty: none
     batch:int = 8 # episodes at a time
     run:str = "evaluate" # name of the run
     outputs:str = "../outputs" # results go to <outputs>/<run>

@@ -21,6 +21,7 @@ from .drift import appearance, drift_slope, error_shares
 from .evaluation import GROUPS, by_group, combined_score, per_clip
 from .masked import REGIONS, region_metrics
 from .metrics import LPIPS_LABELS, METRICS, bootstrap_ci, paired
+from .reader import PoseReader, position_errors
 
 # %% ../nbs/29_report.ipynb #462bf006
 def beside(
@@ -28,13 +29,16 @@ def beside(
     pred:Tensor, # (B, V, N, 3, H, W) in [0,1], the frames after the first
     truth:Tensor, # same shape
     lpips:str="alex-random-trunk", # a key of `LPIPS_LABELS`
-)->dict[str, np.ndarray]: # brightness, sharpness, <region>_<metric>, <region>_error, <region>_area: (B, V, N)
+    reader:PoseReader|None=None, # sees where the gripper is
+)->dict[str, np.ndarray]: # brightness, sharpness, <region>_<metric>, <region>_error, <region>_area, reach_commanded, reach_seen: (B, V, N)
     "All that is measured beside the metrics of whole frames"
+    made = appearance(pred, truth)
+    if reader: made |= position_errors(reader, pred, truth, np.stack([c.episode.poses[c.start + 1:c.stop, :3] for c in chosen]))
     masks = [c.episode.masks(c.start + 1, c.stop) for c in chosen]
-    if any(m is None for m in masks): return appearance(pred, truth)
+    if any(m is None for m in masks): return made
     labels = torch.from_numpy(np.stack(masks))
     parts = region_metrics(pred, truth, labels, lpips), error_shares(pred, truth, labels)
-    return appearance(pred, truth) | {f"{region}_{name}": x for part in parts for region, names in part.items() for name, x in names.items()}
+    return made | {f"{region}_{name}": x for part in parts for region, names in part.items() for name, x in names.items()}
 
 # %% ../nbs/29_report.ipynb #7613c6dc
 def region_means(
@@ -118,12 +122,14 @@ def drift_table(
     def last(x): return per_clip(x.mean(1), clips)[:, -1]
     slopes = [(g, m) for m in ("psnr", "lpips") for g in GROUPS]
     masked = [row for row in values if "robot_error" in values[row]]
-    head = [f"{g} {m} per clip" for g, m in slopes] + ["brightness, last clip", "sharpness, last clip"] + [f"error on {region} (area)" for region in REGIONS if masked]
+    read = "reach_commanded" in next(iter(values.values()))
+    head = [f"{g} {m} per clip" for g, m in slopes] + ["brightness, last clip", "sharpness, last clip"] + ["gripper, cm from its command, last clip"]*read + [f"error on {region} (area)" for region in REGIONS if masked]
     lines = ["| | " + " | ".join(head) + " |", "|---|" + "---|"*len(head)]
     for name, row in values.items():
         grouped = by_group({m: row[m] for m in METRICS})
         cells = [interval(drift_slope(grouped[g][m], clips), 3 if m == "psnr" else 4) for g, m in slopes]
         cells += [interval(last(row["brightness"]), 3), f"{last(row['sharpness']).mean():.2f}"]
+        if read: cells.append(interval(last(row["reach_commanded"]), 1).replace("+", ""))
         tail = slice(-(row["psnr"].shape[2]//clips), None) # the last clip's frames
         for region in REGIONS if masked else ():
             share = {part: row[f"{region}_{part}"][..., tail].sum()/max(sum(row[f"{r}_{part}"][..., tail].sum() for r in REGIONS), 1e-12) for part in ("error", "area")}
@@ -145,7 +151,8 @@ def published_table()->str:
     "Table 1 of the paper, as markdown"
     columns = [(g, i, m) for g in GROUPS for i, m in enumerate(("SSIM ↑", "PSNR dB ↑", "LPIPS ↓"))]
     lines = ["| published (DROID, arXiv:2603.25685, Table 1) |" + "|".join(f" {g} {m} " for g, _, m in columns) + "|", "|---|" + "---|"*len(columns)]
-    return "\n".join(lines + [f"| {row} |" + "|".join(f" {f'{groups[g][i]:.{3 if i == 2 else 2}f}' if g in groups else '–'} " for g, i, _ in columns) + "|" for row, groups in PUBLISHED.items()])
+    lines += [f"| {row} |" + "|".join(f" {f'{groups[g][i]:.{3 if i == 2 else 2}f}' if g in groups else '–'} " for g, i, _ in columns) + "|" for row, groups in PUBLISHED.items()]
+    return "\n".join([*lines, "", "\\* as given in Ctrl-World's paper, + reproduced by the paper's authors. Not comparable with the tables above: DROID instead of the evaluated data, models of 1.5 B parameters at 192x320, 50 sampler steps, LPIPS with pretrained weights."])
 
 # %% ../nbs/29_report.ipynb #f14fdbea
 def tables_page(
