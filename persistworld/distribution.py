@@ -6,7 +6,7 @@
 __all__ = ['VIDEO_FEATURES', 'WINDOW', 'Frames', 'Motion', 'load_video_features', 'video_features', 'kernel_video_distance',
            'VideoSets', 'distance_table']
 
-# %% ../nbs/28a_distribution.ipynb #25e323da
+# %% ../nbs/28a_distribution.ipynb #1a6ec192
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from .core import device
 from torchmetrics.image.kid import poly_mmd # after core, which makes torchvision's import safe
 
-# %% ../nbs/28a_distribution.ipynb #f686cc18
+# %% ../nbs/28a_distribution.ipynb #2e8a97ba
 VIDEO_FEATURES = {"r3d": "KVD (R3D-18)", "r3d-random": "KVD (random R3D-18, motion)"} # name -> label in tables
 WINDOW = 16 # frames of a video, as Kinetics' networks are taught
 
@@ -75,7 +75,7 @@ def video_features(
     videos = frames[:, :, :W*WINDOW].reshape(B*V*W, WINDOW, *frames.shape[3:]).transpose(1, 2)
     return torch.cat([net(v).cpu() for v in videos.split(8)]).reshape(B, V, W, -1)
 
-# %% ../nbs/28a_distribution.ipynb #15a25661
+# %% ../nbs/28a_distribution.ipynb #31a8fe74
 def kernel_video_distance(
     pred:Tensor, # (E, V, W, D) from `video_features`
     truth:Tensor, # the same shape
@@ -94,7 +94,7 @@ def kernel_video_distance(
     found = 1000*torch.stack(found)
     return dict(mean=found.mean().item(), std=found.std().item())
 
-# %% ../nbs/28a_distribution.ipynb #b67ec054
+# %% ../nbs/28a_distribution.ipynb #56e38086
 class VideoSets:
     "Features of the videos that rows make, and of the true ones"
     def __init__(self, name:str="r3d-random"): # a key of `VIDEO_FEATURES`
