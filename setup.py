@@ -19,6 +19,6 @@ setup(
     packages=find_packages(include=["persistworld*"]),
     python_requires=f">={cfg['min_python']}",
     install_requires=cfg["requirements"].split(),
-    extras_require={"dev": cfg["dev_requirements"].split(), "sim": cfg["sim_requirements"].split()},
+    extras_require={name: cfg[f"{name}_requirements"].split() for name in ("dev", "sim", "browser", "rerun", "docs")},
     entry_points={"nbdev": [f"{cfg['lib_name']}=persistworld._modidx:d"], "papermill.engine": ["persistworld=persistworld.engine:SignalEngine"]},
 )

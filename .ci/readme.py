@@ -12,6 +12,6 @@ config.MarkdownExporter.preprocessors = ["nbconvert.preprocessors.TagRemovePrepr
 notebook = nbformat.read("nbs/index.ipynb", 4)
 text, _ = MarkdownExporter(config=config).from_notebook_node(notebook)
 text = text.replace("](../", "](").replace('src="../', 'src="')  # the notebook lives one folder down
-text = re.sub(r"\]\((\w+)\.ipynb\)", r"](nbs/\1.ipynb)", text)  # links to neighbouring notebooks
+text = re.sub(r"\]\((\w+\.ipynb|runs/[\w.-]+)\)", r"](nbs/\1)", text)  # links to neighbouring notebooks and run files
 text = re.sub(r"\n{3,}", "\n\n", text).strip()
 Path("README.md").write_text(f"<!-- Made from nbs/index.ipynb by .ci/readme.py: edit the notebook. -->\n\n{text}\n")

@@ -107,7 +107,8 @@ def patch_metrics(
     "Every metric of every patch"
     check_frames(pred, truth)
     pool = lambda x: adaptive_avg_pool2d(x.mean(1, keepdim=True), grid)[:, 0]
-    _, similarity = structural_similarity_index_measure(pred, truth, data_range=1., reduction="none", return_full_image=True)
+    dense = (x.contiguous(memory_format=torch.channels_last) for x in (pred, truth)) # faster on a CPU, as above
+    _, similarity = structural_similarity_index_measure(*dense, data_range=1., reduction="none", return_full_image=True)
     mse = pool((pred - truth).square())
     return dict(ssim=pool(similarity), psnr=-10*mse.clamp(min=10**(-PSNR_MAX/10)).log10(),
                 lpips=pool(load_lpips(lpips, pred.device, spatial=True)(pred, truth, normalize=True)))

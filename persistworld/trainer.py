@@ -62,6 +62,8 @@ class RLConfig:
     weighting: str = "adaptive" # of the squared errors: plain, edm, adaptive
     kl_weight: float = 1e-4
     draws: int = 1 # noise levels for each candidate
+    P_mean: float = .7 # of ln sigma, the noise level; Ctrl-World's training has 0.7 ...
+    P_std: float = 1.6 # ... and 1.6
     common_noise: bool = True # the candidates of a group share noise level and noise
     rank: int = 64 # of the LoRA adapters
     lora_blocks: str = "" # adapters only where a layer's name contains this, such as up_blocks.1; empty: in all blocks
@@ -83,7 +85,7 @@ class RLConfig:
             if getattr(self, name) < 1: raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
         for name in "best", "worst", "prefix_grow", "seed", "lr", "encoder_lr", "kl_weight", "old_slope":
             if not getattr(self, name) >= 0: raise ValueError(f"{name}={getattr(self, name)} must not be negative")
-        for name in "beta", "alpha", "max_norm":
+        for name in "beta", "alpha", "max_norm", "P_std":
             if not getattr(self, name) > 0: raise ValueError(f"{name}={getattr(self, name)} must be positive")
         if self.sampler_steps < 2: raise ValueError(f"sampler_steps={self.sampler_steps} must be at least 2")
         if not 0 < self.best + self.worst <= self.candidates: raise ValueError(f"best={self.best} and worst={self.worst} of {self.candidates} candidates")
@@ -227,7 +229,7 @@ def noise_levels(
     "Noise level and noise of each candidate, its own or its group's"
     seeds = [stream_seed(config.seed, step, b, 0 if config.common_noise else 1 + k, draw, clip) for b, k in rows]
     u = randn([stream_seed(s, 0) for s in seeds], 1)[:, 0]
-    return sample_sigma(u), randn([stream_seed(s, 1) for s in seeds], *shape)
+    return sample_sigma(u, config.P_mean, config.P_std), randn([stream_seed(s, 1) for s in seeds], *shape)
 
 # %% ../nbs/26_trainer.ipynb #1004d45d
 def predict(
