@@ -10,9 +10,10 @@ import ipywidgets as W
 import numpy as np
 from matplotlib import colormaps
 from .evaluation import GROUPS
+from .films import difference
 from .groups import Group, Groups
 from .metrics import METRICS
-from .panels import Curves, Panel, Player, heat, jpeg
+from .panels import Curves, Panel, Player, heat, html_table, jpeg
 from .show import side_by_side, stacked_rows
 
 # %% ../nbs/34a_branches.ipynb #768a710f
@@ -35,7 +36,7 @@ def compared(
 )->dict[str, np.ndarray]: # row -> (V, 1, H, W, 3) uint8
     "Truth, candidate, difference at one instant"
     truth, x = group.truth[:, frame], group.frames[candidate, :, frame]
-    apart = heat(np.abs(x.astype(np.float32) - truth).mean(-1)/255)
+    apart = heat(difference(x, truth))
     if parts: x = preferred(x, np.broadcast_to(group.parts[candidate], (*group.truth.shape[:2], *group.parts.shape[3:]))[:, frame])
     return {name: y[:, None] for name, y in {"truth": truth, f"candidate {candidate}": x, "difference": apart}.items()}
 
@@ -50,8 +51,9 @@ class BranchBrowser(Panel):
         width:int=600, # of the comparison, pixels
         thumb:int=292, # of a thumbnail, likewise
     ):
-        self.groups, self.width, self.thumb, self.group, self.candidate = groups, width, thumb, None, 0
+        self.groups, self.width, self.thumb, self.group = groups, width, thumb, None
         first = groups.load(groups.steps[0])
+        self.candidate = int(first[0].order[0])
         K, T = max(map(len, first)), first[0].truth.shape[1]
         self.step = W.SelectionSlider(options=groups.steps, description="step", layout=W.Layout(width="330px"))
         self.context = W.Dropdown(options=[(g.name(), i) for i, g in enumerate(first)], layout=W.Layout(width="330px"))
@@ -73,7 +75,6 @@ class BranchBrowser(Panel):
         self.on(self.frame, lambda value: self.show())
         self.on(self.parts, lambda value: self.show())
         self.open(draw=True)
-        self.choose(int(self.group.order[0]))
 
     def open(self, draw:bool=False)->None:
         "Show the chosen group at the chosen step"
@@ -106,11 +107,11 @@ class BranchBrowser(Panel):
 
     def show(self)->None:
         "Pictures and table of what is chosen"
-        g, t = self.group, self.frame.value
+        g, t, r = self.group, self.frame.value, self.group.r
         self.picture.value = jpeg(self.image(), self.width)
         for place, k in enumerate(g.order):
             mark, style = MARKS[int(g.chosen[k])]
-            self.buttons[place].description = f"{place + 1}.  candidate {k}  ·  r {g.r[k]:.2f}  ·  {mark}"
+            self.buttons[place].description = f"{place + 1}.  candidate {k}  ·  r {r[k]:.2f}  ·  {mark}"
             self.buttons[place].button_style, self.buttons[place].style.font_weight = style, "bold" if k == self.candidate else "normal"
             self.thumbs[place].value = jpeg(side_by_side(g.frames[k][:, t:t + 1])[0], self.thumb)
         self.table.value = group_table(g, self.candidate)
@@ -129,11 +130,9 @@ def group_table(
     V = len(group.truth)
     heads = ["", "candidate", "reward", "z", "r", "in the loss"] + [f"{m.upper()} {'wrist' if v == V - 1 and V > 1 else v + 1}" for m in group.terms for v in range(V)]
     digits = dict(ssim=3, psnr=2, lpips=4)
-    lines = []
+    z, r, rows = group.z, group.r, []
     for place, k in enumerate(group.order):
-        cells = [place + 1, k, f"{group.rewards[k]:.4f}", f"{group.z[k]:+.2f}", f"{group.r[k]:.2f}", MARKS[int(group.chosen[k])][0]] + [f"{x[k, v]:.{digits[m]}f}" for m, x in group.terms.items() for v in range(V)]
-        best = [False]*6 + [x[k, v] == (x[:, v].max() if METRICS[m] else x[:, v].min()) for m, x in group.terms.items() for v in range(V)]
-        look = ' style="background:#e8f1fa"' if k == candidate else ""
-        lines.append(f"<tr{look}>" + "".join(f'<td style="padding:0 8px;text-align:right;{"font-weight:bold" if b else ""}">{c}</td>' for c, b in zip(cells, best)) + "</tr>")
-    head = "".join(f'<th style="padding:0 8px;text-align:right">{h}</th>' for h in heads)
-    return f'<table style="font-size:12px;line-height:18px"><tr>{head}</tr>{"".join(lines)}</table>'
+        numbers = [f"{x[k, v]:.{digits[m]}f}" for m, x in group.terms.items() for v in range(V)]
+        best = [x[k, v] == (x[:, v].max() if METRICS[m] else x[:, v].min()) for m, x in group.terms.items() for v in range(V)]
+        rows.append([place + 1, k, f"{group.rewards[k]:.4f}", f"{z[k]:+.2f}", f"{r[k]:.2f}", MARKS[int(group.chosen[k])][0]] + [f"<b>{x}</b>" if b else x for x, b in zip(numbers, best)])
+    return html_table(heads, rows, None if candidate is None else list(group.order).index(candidate))

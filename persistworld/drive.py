@@ -18,7 +18,7 @@ import traitlets
 from .core import device
 from .data import Dataset, Episode, PoseStats, denormalise_poses, normalise_poses
 from .evaluation import decode_clips, model_stats
-from .panels import Curves, Panel, Player, jpeg
+from .panels import Curves, Panel, Player, html_table, jpeg
 from .readers import open_dataset
 from .rollout import Buffer, clip_noise, next_clip
 from .scenes import DIRECTIONS
@@ -104,6 +104,8 @@ class Drive:
         first = torch.from_numpy(self.truth).movedim(-1, -3)[None].to(self.model.device)/255
         known = torch.from_numpy(normalise_poses(self.record[:1], self.stats)).to(self.model.device)
         self.first, self.steps = Buffer.start(self.model.encode(first)[:, 0], known), []
+
+    def __len__(self): return 1 + self.hop*len(self.steps) # frames so far
 
     @property
     def pose(self)->np.ndarray: # (D,)
@@ -201,7 +203,7 @@ class DriveWorld(Panel):
         self.keyboard, self.player, self.picture, self.table = Keyboard(), Player(1), W.Image(format="jpeg"), W.HTML()
         looks = {f"{kind} {name}": dict(line=dict(color=colour, width=2, dash=dash), mode=mode) for name, colour in zip(("x", "y", "z"), ("#d62728", "#2ca02c", "#1f77b4")) for kind, dash, mode in (("driven", "solid", "lines+markers"), ("record", "dot", "lines"))}
         looks |= {"driven gripper": dict(line=dict(color="#777", width=2), yaxis="y2"), "record gripper": dict(line=dict(color="#777", width=1, dash="dot"), yaxis="y2", mode="lines")}
-        self.curves = Curves(looks, lambda x, name: self.answer(self.go, min(int(x), self.drive.frames.shape[1] - 1)), "frame", (360, 600))
+        self.curves = Curves(looks, lambda x, name: self.answer(self.go, min(int(x), len(self.drive) - 1)), "frame", (360, 600))
         self.curves.figure.update_layout(yaxis_domain=[.27, 1], yaxis2=dict(domain=[0, .2], title="gripper", anchor="x"), xaxis_anchor="y2")
         b, empty = self.buttons, W.Label(layout=slim)
         pad = W.VBox([W.HBox([empty, b["forward"], empty, b["up"], b["open"]]), W.HBox([b["left"], self.back, b["right"], empty, empty]), W.HBox([empty, b["back"], empty, b["down"], b["close"]])])
@@ -226,11 +228,11 @@ class DriveWorld(Panel):
 
     def do(self, name:str)->None: # a move, replay or undo
         "Make one clip, or take one back"
-        had, began = self.drive.frames.shape[1], time.perf_counter()
+        had, began = len(self.drive), time.perf_counter()
         if name == "undo": self.drive.undo()
         elif name == "replay": self.drive.replay(tuple(s.value for s in self.shift), None if self.grip.value not in GRIPS else float(getattr(self.drive.stats, GRIPS[self.grip.value])[-1]))
         else: self.drive.move(name, self.by.value)
-        took, n = time.perf_counter() - began, self.drive.frames.shape[1]
+        took, n = time.perf_counter() - began, len(self.drive)
         for t in range(had, n - 1): # the clip as it comes
             self.picture.value = jpeg(self.image(t), self.width)
             time.sleep(self.pause)
@@ -258,7 +260,7 @@ class DriveWorld(Panel):
 
     def go(self, frame:int)->None:
         "Show a frame of the path"
-        if not 0 <= frame < self.drive.frames.shape[1]: raise IndexError(f"frame {frame} of {self.drive.frames.shape[1]}")
+        if not 0 <= frame < len(self.drive): raise IndexError(f"frame {frame} of {len(self.drive)}")
         self.frame = frame
         if self.player.slider.value != frame:
             self.player.slider.value = frame # comes back here
@@ -275,9 +277,7 @@ def range_table(
     names = NAMES if len(pose) == len(NAMES) else [f"{d}" for d in range(len(pose))]
     part = ((pose - stats.p01)/(stats.p99 - stats.p01)).clip(0, 1)
     bar = lambda p: f'<div style="width:120px;height:8px;background:#ddd"><div style="position:relative;left:{114*p:.0f}px;width:6px;height:8px;background:#1f77b4"></div></div>'
-    cell = lambda x: f'<td style="padding:0 6px;text-align:right">{x}</td>'
-    lines = [f"<tr>{''.join(map(cell, (n, f'{x:+.3f}', f'{lo:+.3f}', bar(p), f'{hi:+.3f}')))}</tr>" for n, x, lo, p, hi in zip(names, pose, stats.p01, part, stats.p99)]
-    return f'<table style="font-size:12px;line-height:18px"><tr>{"".join(f"<th>{h}</th>" for h in ("", "now", "from", "", "to"))}</tr>{"".join(lines)}</table>'
+    return html_table(["", "now", "from", "", "to"], [[n, f"{x:+.3f}", f"{lo:+.3f}", bar(p), f"{hi:+.3f}"] for n, x, lo, p, hi in zip(names, pose, stats.p01, part, stats.p99)])
 
 
 def open_drive(

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['GROUPS', 'EvaluateConfig', 'choose_contexts', 'truth_batches', 'model_stats', 'episode_seed', 'decode_clips',
            'ceiling', 'frozen', 'predicted', 'join_batches', 'evaluate_rows', 'by_group', 'per_clip', 'summarise_row',
-           'combined_score', 'compare', 'make_summary', 'check_summary', 'save_values', 'save_results', 'load_summary',
-           'load_values', 'markdown_table', 'paired_table', 'clip_curves']
+           'frame_score', 'combined_score', 'compare', 'make_summary', 'check_summary', 'save_values', 'save_results',
+           'load_summary', 'load_values', 'markdown_table', 'paired_table', 'clip_curves']
 
 # %% ../nbs/19a_evaluation.ipynb #e00824e5
 import json, zlib
@@ -242,11 +242,18 @@ def summarise_row(
     return {g: {m: describe(metrics[m]) for m in METRICS} for g, metrics in by_group(values).items()}
 
 # %% ../nbs/19a_evaluation.ipynb #c1c35196
+def frame_score(
+    values:dict[str, np.ndarray], # metric -> (E, V, N)
+)->np.ndarray: # (E, V, N)
+    "The paper's combined score (equation 5) of each frame"
+    return values["ssim"] + values["psnr"]/32 - values["lpips"]
+
+
 def combined_score(
     values:dict[str, np.ndarray], # metric -> (E, V, N)
 )->np.ndarray: # (E,)
-    "The paper's combined score (equation 5) of each episode"
-    return (values["ssim"] + values["psnr"]/32 - values["lpips"]).mean((1, 2))
+    "The same of each episode"
+    return frame_score(values).mean((1, 2))
 
 # %% ../nbs/19a_evaluation.ipynb #4877100c
 def compare(

@@ -15,11 +15,12 @@ from .advantage import advantages, preference, select
 from .branch import candidates, draw_context, shared_prefix
 from .core import stream_seed, write_atomic
 from .data import normalise_poses
+from .films import TRAIN_COMMAND
 from .metrics import METRICS, patch_metrics
 from .panels import jpeg, unjpeg
 from .readers import open_dataset
 from .rewards import PixelReward, Truth, view_metrics
-from .show import side_by_side, to_uint8
+from .show import side_by_side, to_uint8, views_apart
 from .trainer import Branches, per_candidate
 
 # %% ../nbs/34_groups.ipynb #4de77510
@@ -123,7 +124,7 @@ def save_groups(
     arrays = dict(groups=len(groups))
     for i, g in enumerate(groups):
         V, T = g.truth.shape[:2]
-        sheets = [jpeg(side_by_side(x).reshape(-1, *side_by_side(x).shape[2:])) for x in (g.truth, *g.frames)] # time downwards, views side by side
+        sheets = [jpeg(np.concatenate(side_by_side(x))) for x in (g.truth, *g.frames)] # time downwards, views side by side
         arrays |= {f"{i}/{f.name}": getattr(g, f.name) for f in fields(g) if f.name not in ("frames", "truth", "terms")} | {f"{i}/terms/{m}": x for m, x in g.terms.items()}
         arrays |= {f"{i}/views": V, f"{i}/times": T, f"{i}/ends": np.cumsum([len(s) for s in sheets]), f"{i}/jpegs": np.frombuffer(b"".join(sheets), np.uint8)}
     def write(part):
@@ -144,14 +145,9 @@ def load_groups(
 
 def _read(a, at):
     V, T, ends = int(a[f"{at}views"]), int(a[f"{at}times"]), a[f"{at}ends"]
-    films = np.stack([_views(unjpeg(s.tobytes()), V, T) for s in np.split(a[f"{at}jpegs"], ends[:-1])])
+    films = np.stack([views_apart(np.stack(np.split(unjpeg(s.tobytes()), T)), V) for s in np.split(a[f"{at}jpegs"], ends[:-1])])
     plain = {name: a[at + name] for name in ("rewards", "parts", "chosen", "weights")} | {name: a[at + name].item() for name in ("episode", "start", "prefix", "title")}
     return Group(frames=films[1:], truth=films[0], terms={m: a[f"{at}terms/{m}"] for m in METRICS}, **plain)
-
-
-def _views(sheet, V, T, gap=2): # undo `side_by_side` of a sheet
-    W = (sheet.shape[1] - gap*(V - 1))//V
-    return np.stack([sheet[:, v*(W + gap):v*(W + gap) + W].reshape(T, -1, W, 3) for v in range(V)])
 
 # %% ../nbs/34_groups.ipynb #96fdf301
 class Groups:
@@ -162,7 +158,7 @@ class Groups:
         self.folder = Path(folder)
         self.files = {int(p.stem): p for p in sorted(self.folder.glob("groups/*.npz"))}
         if not self.files:
-            raise FileNotFoundError(f"{self.folder/'groups'} holds no groups. A run of train.ipynb keeps them at its looks, every `look_every` steps:\n  papermill nbs/train.ipynb outputs/train.ipynb --cwd nbs")
+            raise FileNotFoundError(f"{self.folder/'groups'} holds no groups. A run of train.ipynb keeps them at its looks, every `look_every` steps:\n  {TRAIN_COMMAND}")
         self.read = {}
 
     @property

@@ -14,7 +14,7 @@ import torch
 from .branches import compared
 from .groups import Group, Groups
 from .metrics import METRICS
-from .panels import Panel, jpeg
+from .panels import Panel, html_table, jpeg
 from .rewards import PixelReward
 from .show import stacked_rows
 
@@ -53,14 +53,14 @@ class RewardInspector(Panel):
         reward:PixelReward|None=None, # the weights to start from; None: those that the groups were made with
         width:int=600, # of the comparison, pixels
     ):
-        self.all = [g for step in groups.steps for g in groups.load(step)] if isinstance(groups, Groups) else list(groups)
-        names = [f"step {step}, {g.name()}" for step in groups.steps for g in groups.load(step)] if isinstance(groups, Groups) else [g.name() for g in groups]
+        named = [(f"step {step}, {g.name()}", g) for step in groups.steps for g in groups.load(step)] if isinstance(groups, Groups) else [(g.name(), g) for g in groups]
+        self.all = [g for _, g in named]
         V, self.width, self.candidate = len(self.all[0].truth), width, 0
         reward = reward or self.all[0].reward or PixelReward()
         slider = lambda name, value, most: W.FloatSlider(value, min=0, max=most, step=most/200, description=name, readout_format=".3f", layout=W.Layout(width="330px"))
         self.weights = {m: slider(f"w {m.upper()}", getattr(reward, f"w_{m}"), most) for m, most in dict(ssim=4., psnr=.125, lpips=8.).items()}
         self.views = [slider("wrist" if v == V - 1 and V > 1 else f"view {v + 1}", (reward.views or (1.,)*V)[v], 4.) for v in range(V)]
-        self.pick = W.Dropdown(options=[(name, i) for i, name in enumerate(names)], layout=W.Layout(width="430px"))
+        self.pick = W.Dropdown(options=[(name, i) for i, (name, _) in enumerate(named)], layout=W.Layout(width="430px"))
         self.axes = [W.Dropdown(options={m.upper(): m for m in METRICS}, value=m, layout=W.Layout(width="90px")) for m in ("psnr", "lpips")]
         self.picture, self.table = W.Image(format="jpeg"), W.HTML()
         look = dict(margin=dict(l=50, r=10, t=28, b=40), template="plotly_white", showlegend=False, hovermode="closest")
@@ -117,10 +117,8 @@ class RewardInspector(Panel):
 
     def shares(self, reward:PixelReward)->str: # HTML
         "Which metric decides, in the chosen group and in all"
-        cell = lambda x: f'<td style="padding:0 10px;text-align:right">{x}</td>'
-        table = []
+        rows = []
         for name, groups in ("this group", [self.group]), (f"all {len(self.all)} groups", self.all):
             found = deciding([contributions(g.terms, reward) for g in groups])
-            table += [f"<tr>{cell(name if k == 0 else '')}{cell(m.upper())}{''.join(cell(f'{x:.0%}') for x in found[m].values())}</tr>" for k, m in enumerate(METRICS)]
-        head = "".join(f'<th style="padding:0 10px;text-align:right">{h}</th>' for h in ("", "", "agrees", "pushes most", "is needed"))
-        return f'<table style="font-size:13px;line-height:20px"><caption style="text-align:left">which metric decides the order of two candidates</caption><tr>{head}</tr>{"".join(table)}</table>'
+            rows += [[name if k == 0 else "", m.upper(), *(f"{x:.0%}" for x in found[m].values())] for k, m in enumerate(METRICS)]
+        return "which metric decides the order of two candidates" + html_table(["", "", "agrees", "pushes most", "is needed"], rows)

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['COLOURS', 'OTHERS', 'STRIP', 'to_uint8', 'side_by_side', 'comparison', 'filmstrip', 'curves', 'stacked_rows',
-           'unstacked_rows', 'write_mp4']
+           'views_apart', 'unstacked_rows', 'write_mp4']
 
 # %% ../nbs/08_show.ipynb #4b8bfab4
 import os
@@ -131,6 +131,16 @@ def stacked_rows(
     return np.concatenate(parts, 1)
 
 # %% ../nbs/08_show.ipynb #931b3aaf
+def views_apart(
+    frames:np.ndarray, # (T, H, W', 3) from `side_by_side`
+    views:int, # V
+    gap:int=2, # white pixels between views
+)->np.ndarray: # (V, T, H, W, 3)
+    "Undo `side_by_side`"
+    W = (frames.shape[2] - gap*(views - 1))//views
+    return np.stack([frames[:, :, v*(W + gap):v*(W + gap) + W] for v in range(views)])
+
+
 def unstacked_rows(
     frames:np.ndarray, # (T, H', W', 3) from `stacked_rows`
     names:list[str], # the rows, in order
@@ -138,10 +148,9 @@ def unstacked_rows(
     gap:int=2, # white pixels between views
 )->dict[str, np.ndarray]: # name -> (V, T, H, W, 3)
     "The rows of a stacked video"
-    each, W = frames.shape[1]//len(names), (frames.shape[2] - gap*(views - 1))//views
-    if each <= STRIP or W < 1: raise ValueError(f"a video of {frames.shape[1]} x {frames.shape[2]} pixels cannot hold {len(names)} rows of {views} views")
-    parts = {name: frames[:, k*each + STRIP:(k + 1)*each] for k, name in enumerate(names)}
-    return {name: np.stack([x[:, :, v*(W + gap):v*(W + gap) + W] for v in range(views)]) for name, x in parts.items()}
+    each = frames.shape[1]//len(names)
+    if each <= STRIP or frames.shape[2] < gap*(views - 1) + views: raise ValueError(f"a video of {frames.shape[1]} x {frames.shape[2]} pixels cannot hold {len(names)} rows of {views} views")
+    return {name: views_apart(frames[:, k*each + STRIP:(k + 1)*each], views, gap) for k, name in enumerate(names)}
 
 # %% ../nbs/08_show.ipynb #d2637070
 def write_mp4(
