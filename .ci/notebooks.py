@@ -1,8 +1,10 @@
 "Checks of the notebooks that nbdev does not make: size, widget state, papermill parameters and run files."
-import json, sys
+import ast, json, sys
+from dataclasses import fields
 from pathlib import Path
 import papermill, yaml
 from persistworld.sweep import read_table
+from persistworld.trainer import RLConfig
 
 faults = []
 for path in sorted(Path("nbs").glob("*.ipynb")):
@@ -23,9 +25,11 @@ for path in sorted(Path("nbs/runs").glob("*.yaml")):
     unknown = set(yaml.safe_load(path.read_text()) or {}) - set(papermill.inspect_notebook(notebook))
     if unknown: faults.append(f"{path}: {notebook} has no parameter {', '.join(sorted(unknown))}")
 
+default = {name: ast.literal_eval(p["default"]) for name, p in papermill.inspect_notebook("nbs/train.ipynb").items()}
 for path in sorted(Path("nbs/runs/tables").glob("*.yaml")):
-    try: read_table(path, "nbs/train.ipynb")
-    except ValueError as e: faults.append(str(e))
+    try:
+        for run in read_table(path, "nbs/train.ipynb").runs: RLConfig(**{f.name: (default | run.parameters)[f.name] for f in fields(RLConfig) if f.name in default})
+    except (TypeError, ValueError) as e: faults.append(f"{path}: {e}")
 
 print("\n".join(faults) or "notebooks and run files are in order")
 sys.exit(bool(faults))

@@ -28,7 +28,7 @@ def crossed_ci(
     return tuple(np.quantile(np.einsum("ds,se,de->d", by_seed, x, by_episode), [(1-level)/2, (1+level)/2]).tolist())
 
 # %% ../nbs/31_ablation.ipynb #ad16f105
-SAME = "data", "checkpoint", "split", "episodes", "clips", "steps", "sampler", "lpips" # of a summary: what a table's runs must share
+SAME = "data", "checkpoint", "split", "episodes", "clips", "steps", "sampler", "lpips", "precision" # of a summary: what a table's runs must share
 
 
 def collect(

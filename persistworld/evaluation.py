@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime, timezone
 from pathlib import Path
-from .core import machine, stream_seed, versions, write_atomic, write_json
+from .core import machine, stream_seed, use_bf16, versions, write_atomic, write_json
 from .clips import Context, rollout_contexts
 from .data import Dataset, PoseStats, normalise_poses
 from .metrics import LPIPS_LABELS, METRICS, bootstrap_ci, frame_metrics, paired
@@ -45,6 +45,7 @@ class EvaluateConfig:
     true_history:bool = False # add a row in which every clip goes on from the truth: what the base loses against it is drift
     seed:int = 0 # of the sampler's noise and of the bootstrap
     lpips:str = "alex-random-trunk" # or alex: pretrained weights, as published
+    precision:str = "float32" # of the networks; or bfloat16, or auto: bfloat16 on a device that is made for it
     kvd:str = "" # distance between sets of videos (28a_distribution): r3d-random, or r3d with pretrained weights; empty: none
     reader:str = "" # folder of a pose reader (28b_reader), which says how far the gripper is from its command; empty: none
     batch:int = 8 # episodes at a time
@@ -61,6 +62,7 @@ class EvaluateConfig:
         choices = dict(split=("auto", "val", "train", "all"), sampler=tuple(SAMPLERS), lpips=tuple(LPIPS_LABELS))
         for name, known in choices.items():
             if getattr(self, name) not in known: raise ValueError(f"{name}={getattr(self, name)!r} is none of {', '.join(known)}")
+        use_bf16(self.precision)
         for name, folder in dict(data=self.data, checkpoint=self.checkpoint, **self.models()).items():
             if not Path(folder).exists(): raise FileNotFoundError(f"{name}: no such folder: {folder}")
         if self.run != Path(self.run).name: raise ValueError(f"run={self.run!r} must be a plain name: it becomes a folder")
@@ -86,7 +88,7 @@ class EvaluateConfig:
     def facts(self)->dict:
         "What the summary says of the run"
         names = "run", "seed", "clips", "steps", "lpips", "sampler", "guidance", "data", "checkpoint", "others"
-        return {name: getattr(self, name) for name in names} | {"command": self.command()}
+        return {name: getattr(self, name) for name in names} | dict(command=self.command(), precision="bfloat16" if use_bf16(self.precision) else "float32")
 
 # %% ../nbs/19a_evaluation.ipynb #25f48bfa
 def choose_contexts(
@@ -196,12 +198,13 @@ def evaluate_rows(
     on:torch.device, # where metrics are computed
     videos:str|Path|None=None, # folder for <episode>.mp4
     beside:Callable|None=None, # more numbers a frame: function of contexts, a row's frames and the true ones that gives {name: (B, V, N)}
+    bf16:bool=False, # compute the rows' networks in bfloat16; the metrics stay in float32
 )->tuple[dict, list, dict]: # {row: {metric: (E, V, N)}}, the episodes, and the first one's frames by row
     "Score rows on the same episodes"
     parts, shown, film = [], [], None
     for chosen, truth in batches:
         truth = truth.to(on)
-        made = {name: row(chosen, truth) for name, row in rows.items()}
+        with torch.autocast(on.type, torch.bfloat16, enabled=bf16): made = {name: row(chosen, truth).float() for name, row in rows.items()}
         parts.append({name: frame_metrics(x, truth[:, :, 1:], lpips) | (beside(chosen, x, truth[:, :, 1:]) if beside else {}) for name, x in made.items()})
         def film_of(k): return {name: x[k].cpu().clone() for name, x in {"truth": truth[:, :, 1:], **made}.items()}
         for k, c in enumerate(chosen if videos else ()): write_mp4(Path(videos)/f"{c.episode.id}.mp4", stacked_rows(film_of(k)))

@@ -12,14 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 from .advantage import advantages, preference, select
-from .branch import candidates, draw_context, shared_prefix
-from .core import stream_seed, write_atomic
-from .data import normalise_poses
+from .branch import draw_context
+from .core import write_atomic
 from .films import TRAIN_COMMAND
 from .metrics import METRICS, patch_metrics
 from .panels import jpeg, unjpeg
 from .readers import open_dataset
-from .rewards import PixelReward, Truth, view_metrics
+from .rewards import PixelReward, view_metrics
 from .show import side_by_side, to_uint8, views_apart
 from .trainer import Branches, per_candidate
 
@@ -100,19 +99,15 @@ def make_group(
     c, hop, clips = branches.config, model.config.num_frames - 1, branches.config.horizon
     longest = max((len(e) - 1)//hop for e in branches.episodes) - clips # prefix that there is truth for
     P = min(replace(c, prefix_grow=0).prefix.draw(c.seed, 0, group), max(0, longest))
-    context, frames, masks = branches.readable_context(model, P + clips, 0, group, {})
-    poses = torch.from_numpy(normalise_poses(context.poses, branches.stats)).to(model.device)
-    how = dict(steps=c.sampler_steps, sampler=c.sampler, batch=branches.batch, instructions=[context.episode.instruction] if model.text_encoder else None)
-    ahead, first = frames[:, :, P*hop:], model.encode(frames[:, :, :1])[:, 0]
+    scenes = branches.read(model, 0, {group: P}, {})
+    (context,), (truth,) = scenes.contexts, scenes.truths
     with torch.autocast(model.device.type, torch.bfloat16, enabled=c.bf16):
-        buffer = shared_prefix(model, first, [poses], [P], [stream_seed(c.seed, 0, group)], **how)
-        chunks = candidates(model, buffer, poses[None, P*hop:], [[stream_seed(c.seed, 0, group, 1 + k) for k in range(c.candidates)]], **how)
-    truth = Truth(ahead, model.encode(ahead), masks if masks is None else masks[:, :, P*hop:])
+        chunks = branches.branch(model, scenes, 0, branches.roll(model, scenes, 0), [range(c.candidates)])
     R, terms = branches.score(model, reward, chunks, [(truth, c.candidates)])
     pred = joined(torch.stack([torch.cat([model.decode(x.float()) for x in chunk.latents.split(branches.batch)]) for chunk in chunks])).movedim(1, 2)
-    if not set(METRICS) <= set(terms): terms = view_metrics(pred, ahead.expand_as(pred), c.lpips) # a reward of your own
-    return Group(context.episode.id, context.start, P, to_uint8(pred), to_uint8(ahead[0]), {m: terms[m].double().cpu().numpy() for m in METRICS},
-                 **judge(R.cpu(), reward, len(ahead[0]), c.best, c.worst), title=context.episode.instruction)
+    if not set(METRICS) <= set(terms): terms = view_metrics(pred, truth.frames.expand_as(pred), c.lpips) # a reward of your own
+    return Group(context.episode.id, context.start, P, to_uint8(pred), to_uint8(truth.frames[0]), {m: terms[m].double().cpu().numpy() for m in METRICS},
+                 **judge(R.cpu(), reward, len(truth.frames[0]), c.best, c.worst), title=context.episode.instruction)
 
 # %% ../nbs/34_groups.ipynb #3bb9017f
 def save_groups(
