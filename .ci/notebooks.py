@@ -29,7 +29,7 @@ default = {name: ast.literal_eval(p["default"]) for name, p in papermill.inspect
 for path in sorted(Path("nbs/runs/tables").glob("*.yaml")):
     try:
         for run in read_table(path, "nbs/train.ipynb").runs: RLConfig(**{f.name: (default | run.parameters)[f.name] for f in fields(RLConfig) if f.name in default})
-    except (TypeError, ValueError) as e: faults.append(f"{path}: {e}")
+    except (TypeError, ValueError) as e: faults.append(str(e) if str(path) in str(e) else f"{path}: {e}") # read_table names its file
 
 print("\n".join(faults) or "notebooks and run files are in order")
 sys.exit(bool(faults))

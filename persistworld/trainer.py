@@ -183,7 +183,7 @@ class Branches:
         names = {b: f"step {step}, context {b} (episode {x.episode.id} from frame {x.start})" for b, x in zip(scenes.groups, scenes.contexts)}
         clock("truth")
         with policies.use("old"), torch.autocast(model.device.type, torch.bfloat16, enabled=c.bf16):
-            buffer = (self.follow if c.objective == "teacher_forcing" else self.roll)(model, scenes, step)
+            buffer = self.follow(model, scenes) if c.objective == "teacher_forcing" else self.roll(model, scenes, step)
             clock("prefix")
             if c.objective == "contrast": chunks = self.branch(model, scenes, step, buffer, mine)
             else: chunks = true_clips(buffer, scenes.ahead, torch.cat([t.latents for t in scenes.truths]), [len(ks) for ks in mine])
@@ -214,7 +214,7 @@ class Branches:
         "Each context's prefix, of the model's own making"
         return shared_prefix(model, scenes.first, scenes.poses, scenes.prefix, [stream_seed(self.config.seed, step, b) for b in scenes.groups], **self.sampling(scenes))
 
-    def follow(self, model, scenes:Scenes, step:int)->Buffer:
+    def follow(self, model, scenes:Scenes)->Buffer:
         "Each context's true frames instead"
         hop = model.config.num_frames - 1
         return true_prefix(model, [model.encode(x[:, :, :p*hop + 1])[0] for x, p in zip(scenes.films, scenes.prefix)], scenes.poses, scenes.prefix)
