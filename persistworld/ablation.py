@@ -90,11 +90,12 @@ def ablation_summary(
         columns={name: describe(post[name][setting]) | dict(mark=marked[name].get(setting, "")) for name in columns},
         gain=describe(post["overall"][setting] - stack(e["base"], "overall")),
         against_first=describe(post["overall"][setting] - post["overall"][own]) if setting != own else None,
+        updates=next(iter(whole[setting].values()))[0]["updates"],
         minutes=float(np.mean([s["minutes"] for s, _ in whole[setting].values()])),
         per_episode={name: np.round(post[name][setting], 6).tolist() for name in columns}) for setting, e in every.items()}
     facts = next(iter(whole[own].values()))[0]
     base = {name: describe(stack(every[own]["base"], name)) for name in columns}
-    return dict(title=table.title, note=table.note, command=command, date=facts["date"], machine=facts["machine"], versions=facts["versions"], seeds=seeds, **{k: facts[k] for k in SAME}, updates=facts["updates"],
+    return dict(title=table.title, note=table.note, command=command, date=facts["date"], machine=facts["machine"], versions=facts["versions"], seeds=seeds, **{k: facts[k] for k in SAME},
                 incomplete=[s for s in dict.fromkeys(r.setting for r in table.runs) if s not in whole], base=base, settings=settings)
 
 # %% ../nbs/31_ablation.ipynb #a02b3a42
@@ -124,5 +125,6 @@ def ablation_figure(
             ax.plot(g["ci95"], [y, y], c="C0", lw=2, alpha=.5); ax.plot(g["mean"], y, "o", c="C0"); ax.plot(g["per_seed"], [y]*len(g["per_seed"]), "|", c="k", ms=7)
         ax.axvline(0, c="k", lw=.6); ax.set_yticks(range(len(s["settings"])), s["settings"]); ax.set_ylim(len(s["settings"]) - .4, -.6)
         ax.set_title(s["title"], fontsize=9, loc="left"); ax.spines[["top", "right"]].set_visible(False)
+    axs[-1, 0].locator_params(axis="x", nbins=6)
     axs[-1, 0].set_xlabel("gain over the base, SSIM + PSNR/32 - LPIPS")
     return fig
