@@ -4,7 +4,7 @@ from contextlib import contextmanager
 from pathlib import Path
 import numpy as np
 from PIL import Image
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import TimeoutError, sync_playwright
 from persistworld.branches import BranchBrowser
 from persistworld.drive import open_drive
 from persistworld.films import Films, made_up_run
@@ -64,9 +64,13 @@ class Hand:
         self.page.set_default_timeout(600_000)
         self.page.goto(f"{address}/doc/tree/nbs/{page}.ipynb?token=explore&reset")
         self.page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]")
-        self.page.get_by_role("menuitem", name="Run", exact=True).click()
-        self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-        self.page.wait_for_selector(".jp-OutputArea-output .widget-vbox", state="attached")
+        for patience in 90_000, 90_000, 600_000: # JupyterLab can lose a command that comes while it still connects to the kernel
+            self.page.get_by_role("menuitem", name="Run", exact=True).click()
+            self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+            try: self.page.wait_for_selector(".jp-OutputArea-output .widget-vbox", state="attached", timeout=patience)
+            except TimeoutError:
+                if patience == 600_000: raise
+            else: break
         self.settle()
 
     def settle(self): # the kernel has answered all that was asked
