@@ -64,7 +64,7 @@ class Hand:
         self.page.set_default_timeout(600_000)
         self.page.goto(f"{address}/doc/tree/nbs/{page}.ipynb?token=explore&reset")
         self.page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]")
-        for patience in 90_000, 90_000, 600_000: # JupyterLab can lose a command that comes while it still connects to the kernel
+        for patience in 90_000, 90_000, 600_000: # a run was seen in which no output came after the first command
             self.page.get_by_role("menuitem", name="Run", exact=True).click()
             self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
             try: self.page.wait_for_selector(".jp-OutputArea-output .widget-vbox", state="attached", timeout=patience)
