@@ -20,8 +20,9 @@ def changes(
 )->dict[str, Tensor]: # name -> (R, ...) difference from the base, of the weights that any run moved
     "What each run did to the base"
     kind = lambda model: json.loads(json.dumps(asdict(model.config))) # lists and tuples alike
+    ours = kind(base)
     for i, run in enumerate(runs):
-        if other := sorted(k for k, v in kind(run).items() if v != kind(base)[k]): raise ValueError(f"run {i} is not of this base: its {', '.join(other)} differ")
+        if other := sorted(k for k, v in kind(run).items() if v != ours[k]): raise ValueError(f"run {i} is not of this base: its {', '.join(other)} differ")
     states = [run.state_dict() for run in runs]
     moved = {k: torch.stack([s[k].to(b) - b for s in states]) for k, b in base.state_dict().items() if b.is_floating_point()}
     return {k: d for k, d in moved.items() if d.any()}
