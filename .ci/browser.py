@@ -61,21 +61,25 @@ class Hand:
     "One page in the browser"
     def __init__(self, browser, address, page):
         self.name, self.page = page, browser.new_page(viewport=dict(width=1420, height=1500))
-        self.page.set_default_timeout(600_000)
-        self.page.goto(f"{address}/doc/tree/nbs/{page}.ipynb?token=explore&reset")
-        self.page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]")
-        for patience in 90_000, 90_000, 600_000: # a run was seen in which no output came after the first command
-            self.page.get_by_role("menuitem", name="Run", exact=True).click()
-            self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-            try: self.page.wait_for_selector(".jp-OutputArea-output .widget-vbox", state="attached", timeout=patience)
-            except TimeoutError:
-                if patience == 600_000: raise
-            else: break
+        self.page.set_default_timeout(60_000)
+        for patience in 90_000, 90_000, 300_000: # a run was seen in which no output came after the first command
+            try: return self.open(f"{address}/doc/tree/nbs/{page}.ipynb?token=explore&reset", patience)
+            except TimeoutError as e:
+                self.shot("failed")
+                if patience == 300_000: raise
+                print(f"  {page}: opened once more, for {str(e).splitlines()[0]}", flush=True)
+
+    def open(self, address, patience): # run all cells and wait for the explorer
+        self.page.goto(address)
+        self.page.wait_for_selector(".jp-StatusBar-TextItem:text-is('Python 3 (ipykernel) | Idle')", timeout=patience) # the notebook's own indicator says idle before there is a kernel, and a command then asks for one
+        self.page.get_by_role("menuitem", name="Run", exact=True).click()
+        self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        self.page.wait_for_selector(".jp-OutputArea-output .widget-vbox", state="attached", timeout=patience)
         self.settle()
 
     def settle(self): # the kernel has answered all that was asked
         time.sleep(.4)
-        self.page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]")
+        self.page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=300_000)
         time.sleep(.4)
 
     def image(self, i=0): # bytes of the i-th picture that is shown
