@@ -20,5 +20,5 @@ setup(
     python_requires=f">={cfg['min_python']}",
     install_requires=cfg["requirements"].split(),
     extras_require={name: cfg[f"{name}_requirements"].split() for name in ("dev", "sim", "browser", "rerun", "docs")},
-    entry_points={"nbdev": [f"{cfg['lib_name']}=persistworld._modidx:d"], "papermill.engine": ["persistworld=persistworld.engine:SignalEngine"]},
+    entry_points={"nbdev": [f"{cfg['lib_name']}=persistworld._modidx:d"], "papermill.engine": ["persistworld=persistworld.core.engine:SignalEngine"]},
 )

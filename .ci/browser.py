@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 from playwright.sync_api import TimeoutError, sync_playwright
-from persistworld.branches import BranchBrowser
-from persistworld.drive import open_drive
-from persistworld.films import Films, made_up_run
-from persistworld.groups import Groups, made_up_groups
-from persistworld.inspector import RewardInspector
-from persistworld.monitor import TrainingMonitor
-from persistworld.panels import runs_with
-from persistworld.scrubber import RolloutScrubber
+from persistworld.look.branch_browser import BranchBrowser
+from persistworld.look.teleop import open_drive
+from persistworld.look.films import Films, made_up_run
+from persistworld.look.groups import Groups, made_up_groups
+from persistworld.look.reward_inspector import RewardInspector
+from persistworld.look.monitor import TrainingMonitor
+from persistworld.look.panels import runs_with
+from persistworld.look.scrubber import RolloutScrubber
 
 ROOT = Path(__file__).resolve().parent.parent
 SHOTS = ROOT/"outputs"/"browser"

@@ -3,8 +3,8 @@ import ast, json, sys
 from dataclasses import fields
 from pathlib import Path
 import papermill, yaml
-from persistworld.sweep import read_table
-from persistworld.trainer import RLConfig
+from persistworld.sweeps.sweep import read_table
+from persistworld.posttrain.recipes import RLConfig
 
 faults = []
 for path in sorted(Path("nbs").glob("*.ipynb")):
