@@ -1,17 +1,32 @@
-"Make README.md from nbs/index.ipynb: its markdown, and the outputs of cells (the code of cells tagged hide-input is left out)."
+"Make README.md and RESULTS.md from nbs/index.ipynb and nbs/results.ipynb: texts, and outputs of their cells."
 import re
 from pathlib import Path
 import nbformat
 from nbconvert import MarkdownExporter
 from traitlets.config import Config
 
-config = Config()
-config.TagRemovePreprocessor.enabled = True
-config.TagRemovePreprocessor.remove_input_tags = {"hide-input"}
-config.MarkdownExporter.preprocessors = ["nbconvert.preprocessors.TagRemovePreprocessor"]
-notebook = nbformat.read("nbs/index.ipynb", 4)
-text, _ = MarkdownExporter(config=config).from_notebook_node(notebook)
-text = text.replace("](../", "](").replace('src="../', 'src="')  # the notebook lives one folder down
-text = re.sub(r"\]\((\w+\.ipynb|runs/[\w.-]+)\)", r"](nbs/\1)", text)  # links to neighbouring notebooks and run files
-text = re.sub(r"\n{3,}", "\n\n", text).strip()
-Path("README.md").write_text(f"<!-- Made from nbs/index.ipynb by .ci/readme.py: edit the notebook. -->\n\n{text}\n")
+PAGES = {"nbs/index.ipynb": "README.md", "nbs/results.ipynb": "RESULTS.md"}
+
+
+def exporter():
+    config = Config()
+    config.TagRemovePreprocessor.enabled = True
+    config.TagRemovePreprocessor.remove_input_tags = {"hide-input"}
+    config.MarkdownExporter.preprocessors = ["nbconvert.preprocessors.TagRemovePreprocessor"]
+    return MarkdownExporter(config=config)
+
+
+def to_top(link): # a link of a notebook in nbs/, seen from the folder above
+    if re.match(r"\w+:|#|/", link): return link
+    return link[3:] if link.startswith("../") else f"nbs/{link}"
+
+
+def page(notebook):
+    text, _ = exporter().from_notebook_node(nbformat.read(notebook, 4))
+    text = re.sub(r"\]\(([^)\s]+)\)", lambda found: f"]({to_top(found[1])})", text)
+    text = re.sub(r"\n{3,}", "\n\n", text).strip()
+    return f"<!-- Made from {notebook} by .ci/readme.py: edit the notebook. -->\n\n{text}\n"
+
+
+if __name__ == "__main__":
+    for notebook, target in PAGES.items(): Path(target).write_text(page(notebook), encoding="utf-8")

@@ -1,4 +1,4 @@
-"Print the README's command `main` or `test`: the first or second shell block under its heading `## Two commands`."
+"Print the command `main` or `test` of the README: a shell block under its heading `## Two commands`."
 import re, sys
 from pathlib import Path
 

@@ -14,7 +14,12 @@ from .files import write_atomic
 # %% ../../nbs/00_core/09_checkpoints.ipynb #1bc59f2e
 def flat(x:dict, prefix:str="")->dict:
     "Nested keys joined by dots"
-    return {k2: v2 for k, v in x.items() for k2, v2 in (flat(v, f"{prefix}{k}.") if isinstance(v, dict) else {f"{prefix}{k}": v}).items()}
+    found = {}
+    for key, value in x.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict): found |= flat(value, f"{name}.")
+        else: found[name] = value
+    return found
 
 # %% ../../nbs/00_core/09_checkpoints.ipynb #0c5155f3
 class Checkpoints:
@@ -24,7 +29,8 @@ class Checkpoints:
         identity:dict, # what must be the same for a run to go on; plain values, nested at will
         keep:int=2,
     ):
-        self.folder, self.identity, self.keep = Path(folder), json.dumps(identity, sort_keys=True), keep
+        self.folder, self.keep = Path(folder), keep
+        self.identity = json.dumps(identity, sort_keys=True)
 
     @property
     def files(self)->list[Path]: # newest first
@@ -32,9 +38,11 @@ class Checkpoints:
 
     def save(self, step:int, state:dict)->Path:
         "Write the state of a step atomically, then prune the old ones"
-        try: path = write_atomic(self.folder/f"{step:06d}.pt", lambda part: torch.save(dict(identity=self.identity) | state, part))
+        whole = dict(identity=self.identity) | state
+        try: path = write_atomic(self.folder/f"{step:06d}.pt", lambda part: torch.save(whole, part))
         except (OSError, RuntimeError) as e: # torch reports a full disk as a RuntimeError
-            raise OSError(f"{self.folder}: step {step} cannot be saved ({e}); {self.files[0].name if self.files else 'no checkpoint'} is intact") from e
+            intact = self.files[0].name if self.files else "no checkpoint"
+            raise OSError(f"{self.folder}: step {step} cannot be saved ({e}); {intact} is intact") from e
         for old in *self.files[self.keep:], *self.folder.glob(".*.part"): old.unlink(missing_ok=True)
         return path
 
@@ -42,13 +50,20 @@ class Checkpoints:
         "The newest state that can be read, if it was made by the same"
         for path in self.files:
             try: state = torch.load(path, map_location="cpu", weights_only=True)
-            except Exception as e: print(f"{path} cannot be read ({type(e).__name__}: {e}): going on from the one before") # a damaged file can raise anything
-            else: break
-        else: raise ValueError(f"{self.folder}: none of {len(self.files)} checkpoints can be read: delete the folder to start afresh")
+            except Exception as e: # a damaged file can raise anything
+                print(f"{path} cannot be read ({type(e).__name__}: {e}): going on from the one before")
+            else: return self._same(path, state)
+        raise ValueError(f"{self.folder}: none of {len(self.files)} checkpoints can be read: "
+                         "delete the folder to start afresh")
+
+    def _same(self, path:Path, state:dict)->dict: # `state`
+        "Refuse a state that was made otherwise, and show the difference"
         old, new = flat(json.loads(state["identity"])), flat(json.loads(self.identity))
-        changed = [f"{k}: {old.get(k)!r} -> {new.get(k)!r}" for k in sorted(old | new) if old.get(k) != new.get(k)]
-        if changed: raise ValueError(f"{path} was made otherwise ({'; '.join(changed)}): restore it, or choose another run name to start afresh")
-        return state
+        different = [k for k in sorted(old | new) if old.get(k) != new.get(k)]
+        if not different: return state
+        changes = "; ".join(f"{k}: {old.get(k)!r} -> {new.get(k)!r}" for k in different)
+        raise ValueError(f"{path} was made otherwise ({changes}): "
+                         "restore it, or choose another run name to start afresh")
 
 # %% ../../nbs/00_core/09_checkpoints.ipynb #608afcbf
 def trim_log(
@@ -57,8 +72,9 @@ def trim_log(
 )->Path:
     "Drop the lines that a resumed run is about to write again"
     if path.exists():
-        keep = [line for line in path.read_text().splitlines() if line.endswith("}") and json.loads(line)["step"] <= step]
-        write_atomic(path, lambda part: part.write_text("".join(f"{line}\n" for line in keep)))
+        whole = [line for line in path.read_text().splitlines() if line.endswith("}")]
+        kept = "".join(f"{line}\n" for line in whole if json.loads(line)["step"] <= step)
+        write_atomic(path, lambda part: part.write_text(kept))
     return path
 
 # %% ../../nbs/00_core/09_checkpoints.ipynb #1037bdaf

@@ -8,15 +8,25 @@ __all__ = ['SignalEngine']
 # %% ../../nbs/00_core/07_engine.ipynb #87cc41ca
 import signal
 import psutil
-from papermill.engines import NBClientEngine
 
 # %% ../../nbs/00_core/07_engine.ipynb #8fe9e872
-class SignalEngine(NBClientEngine):
+def _own(): # papermill's
+    from papermill.engines import NBClientEngine # late: it looks for the class below while it is imported
+    return NBClientEngine
+
+
+class SignalEngine:
     "papermill's own engine, which hands SIGTERM on to the notebook; `papermill --engine persistworld`"
     @classmethod
-    def execute_managed_notebook(cls, *args, **kwargs):
+    def execute_notebook(cls, *args, **kwargs):
         def hand_on(number, frame):
             for kernel in psutil.Process().children(): kernel.send_signal(number)
         before = signal.signal(signal.SIGTERM, hand_on)
-        try: return super().execute_managed_notebook(*args, **kwargs)
+        try: return _own().execute_notebook(*args, **kwargs)
         finally: signal.signal(signal.SIGTERM, before)
+
+    @classmethod
+    def nb_kernel_name(cls, *args, **kwargs): return _own().nb_kernel_name(*args, **kwargs)
+
+    @classmethod
+    def nb_language(cls, *args, **kwargs): return _own().nb_language(*args, **kwargs)

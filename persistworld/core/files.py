@@ -31,7 +31,8 @@ def write_json(
     obj, # anything `json` can write; NaN is refused, since JSON has none
 )->Path: # `path`
     "Write JSON atomically, indented"
-    return write_atomic(path, lambda p: p.write_text(json.dumps(obj, indent=1, allow_nan=False) + "\n"))
+    text = json.dumps(obj, indent=1, allow_nan=False) + "\n"
+    return write_atomic(path, lambda part: part.write_text(text))
 
 # %% ../../nbs/00_core/02_files.ipynb #64d627a0
 def digest(

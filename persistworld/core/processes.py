@@ -23,11 +23,16 @@ def join_processes(
 )->tuple[int, int]: # this process, number of processes
     "Meet the other processes of a job, each on its own GPU; alone, do nothing"
     if dist.is_initialized() or int(os.environ.get("WORLD_SIZE", 1)) == 1: return ranks()
-    missing = [name for name in ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT") if name not in os.environ]
-    if missing: raise EnvironmentError(f"WORLD_SIZE={os.environ['WORLD_SIZE']} but {', '.join(missing)} not set: start the processes with torchrun, or set them in the job script")
+    needed = "RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"
+    missing = ", ".join(name for name in needed if name not in os.environ)
+    if missing:
+        raise EnvironmentError(f"WORLD_SIZE={os.environ['WORLD_SIZE']} but {missing} not set: "
+                               "start the processes with torchrun, or set them in the job script")
     gpus, local = torch.cuda.device_count(), int(os.environ["LOCAL_RANK"])
     if gpus:
-        if local >= gpus: raise EnvironmentError(f"LOCAL_RANK={local} but {gpus} GPUs: start as many processes as there are GPUs")
+        if local >= gpus:
+            message = "start as many processes as there are GPUs"
+            raise EnvironmentError(f"LOCAL_RANK={local} but {gpus} GPUs: {message}")
         torch.cuda.set_device(local)
     dist.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo", timeout=timedelta(hours=hours))
     return ranks()

@@ -19,7 +19,8 @@ class DeclareOps(MetaPathFinder):
         import torch
         if torch.version.cuda or torch.version.hip or hasattr(torch.ops.torchvision, "nms"): return
         self.ops = torch.library.Library("torchvision", "FRAGMENT")
-        for op in "nms", "qnms": self.ops.define(f"{op}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        arguments = "Tensor dets, Tensor scores, float iou_threshold"
+        for op in "nms", "qnms": self.ops.define(f"{op}({arguments}) -> Tensor")
 
 
 def declare_torchvision_ops()->None:

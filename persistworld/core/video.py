@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['DataError', 'Video', 'check_file', 'open_video', 'count_frames', 'check_length', 'frame_pixels', 'read_video',
-           'write_video', 'read_masks']
+           'VideoFile', 'write_video', 'read_masks']
 
 # %% ../../nbs/00_core/04_video.ipynb #9b5b75fc
 from contextlib import contextmanager
@@ -17,6 +17,8 @@ import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 from PIL import Image
+
+from .files import write_atomic
 
 # %% ../../nbs/00_core/04_video.ipynb #ea3b1420
 class DataError(ValueError):
@@ -49,7 +51,8 @@ def check_file(
     "Refuse a file that is missing or empty; nothing is opened"
     try: size = video.path.stat().st_size
     except FileNotFoundError:
-        raise DataError(video.path, video.name, "this view is missing: restore it, or drop the episode") from None
+        message = "this view is missing: restore it, or drop the episode"
+        raise DataError(video.path, video.name, message) from None
     if not size: raise DataError(video.path, video.name, "empty file: copy it again from its source")
     return video
 
@@ -92,13 +95,15 @@ def check_length(
     if video.fps is not None: # a shared file: the span must lie inside
         last = round(video.offset*video.fps) + video.length
         if last > frames:
-            raise DataError(video.path, video.name, f"the episode ends at frame {last} of a file with {frames}: "
-                            "the file is truncated, or meta/episodes is of another export")
+            message = f"the episode ends at frame {last} of a file with {frames}"
+            raise DataError(video.path, video.name,
+                            f"{message}: the file is truncated, or meta/episodes is of another export")
         return 0
     extra = frames - video.length
     if extra not in (0, 1):
-        raise DataError(video.path, video.name, f"{frames} frames for {video.length} poses: they do not belong "
-                        "together; export again, or drop the episode")
+        message = f"{frames} frames for {video.length} poses"
+        raise DataError(video.path, video.name,
+                        f"{message}: they do not belong together; export again, or drop the episode")
     return extra
 
 # %% ../../nbs/00_core/04_video.ipynb #bbc29756
@@ -149,22 +154,65 @@ def read_video(
     return np.stack([found[i] for i in steps])
 
 # %% ../../nbs/00_core/04_video.ipynb #f6b074c3
+class VideoFile:
+    "An H.264 file that grows; each part that is appended starts with a key frame"
+    def __init__(self,
+        path:str|Path, # mp4
+        size:tuple[int,int], # (H, W); even numbers for pictures
+        fps:float=5,
+        crf:int=18, # quality of pictures: lower is better and larger
+        labels:bool=False, # instance masks, kept bit for bit, rather than pictures
+        **options, # of x264, as strings: g="32" is the most frames between key frames
+    ):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        self.fps, self.rate, self.count, self.labels = fps, Fraction(fps).limit_denominator(1000), 0, labels
+        self.container = av.open(str(path), "w", format="mp4")
+        quality = {"qp": "0"} if labels else {"crf": str(crf)}
+        options = {"forced-idr": "1"} | quality | options
+        self.stream = self.container.add_stream("libx264", rate=self.rate, options=options)
+        self.stream.height, self.stream.width = size
+        self.stream.pix_fmt = "gray" if labels else "yuv420p"
+        if labels: self.stream.codec_context.color_range = 2 # full: nobody must stretch 16..235 to 0..255
+
+    def append(self,
+        frames:np.ndarray, # (T, H, W, 3) pictures or (T, H, W) labels, uint8
+    )->tuple[float,float]: # start and end of this part, seconds
+        "Encode frames at the end of the file"
+        start, format = self.count, "gray" if self.labels else "rgb24"
+        for i, x in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(x), format=format)
+            frame.pts, frame.time_base = self.count, 1/self.rate
+            if self.labels: frame.color_range = 2
+            if i == 0: frame.pict_type = av.video.frame.PictureType.I
+            self.container.mux(self.stream.encode(frame))
+            self.count += 1
+        return start/self.fps, self.count/self.fps
+
+    def close(self)->None:
+        self.container.mux(self.stream.encode())
+        self.container.close()
+
+# %% ../../nbs/00_core/04_video.ipynb #454427e7
 def write_video(
-    path:str|Path, # .mp4
+    path:str|Path, # mp4; an existing file is replaced once the new one is whole
     frames:np.ndarray, # (T, H, W, 3) pictures or (T, H, W) labels, uint8
-    fps:float=5,
-    codec:str="libx264",
-    pix_fmt:str="yuv420p",
-    **options, # of the codec, as strings: crf="18", g="2"
-)->Path:
+    fps:float=5, # frames per second
+    crf:int=18, # quality of pictures: lower is better and larger
+    **options, # of x264, as strings
+)->Path: # `path`
     "Write frames as a video file"
-    with av.open(str(path), "w") as out:
-        stream = out.add_stream(codec, rate=Fraction(fps).limit_denominator(1000), options=options)
-        stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], pix_fmt
-        for x in frames:
-            out.mux(stream.encode(av.VideoFrame.from_ndarray(x, format="gray" if x.ndim == 2 else "rgb24")))
-        out.mux(stream.encode())
-    return Path(path)
+    shape = np.shape(frames)
+    labels = len(shape) == 3
+    if 0 in shape or not (labels or shape[3:] == (3,)):
+        raise ValueError("a video is (time, height, width, 3) pictures or (time, height, width) labels "
+                         f"with time > 0, not {shape}")
+    H, W = shape[1:3]
+    if not labels: frames = np.pad(frames, ((0, 0), (0, H % 2), (0, W % 2), (0, 0)), mode="edge")
+    def encode(part):
+        video = VideoFile(part, frames.shape[1:3], fps, crf, labels, **options)
+        video.append(frames)
+        video.close()
+    return write_atomic(path, encode)
 
 # %% ../../nbs/00_core/04_video.ipynb #b7d369db
 def read_masks(
@@ -180,8 +228,8 @@ def read_masks(
     except (OSError, ValueError, IndexError, EOFError) as e:
         raise DataError(video.path, video.name, f"not a readable .npz ({e}): write it again") from None
     if m.ndim != 3 or m.dtype != np.uint8:
-        raise DataError(video.path, video.name, f"{m.dtype} masks of shape {m.shape}, expected uint8 (T, H, W): "
-                        "write them again")
+        message = f"{m.dtype} masks of shape {m.shape}, expected uint8 (T, H, W)"
+        raise DataError(video.path, video.name, f"{message}: write them again")
     check_length(video, len(m))
     m = m[:video.length:video.stride][start:stop]
     if size is None or m.shape[1:] == tuple(size): return m

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from .episodes import Episode
-from ..core.video import DataError, Video
+from ..core.video import DataError
 
 # %% ../../nbs/01_data/04_clips.ipynb #f9323b4e
 class ClipIndex(NamedTuple):
@@ -25,7 +25,7 @@ class ClipIndex(NamedTuple):
 
 # %% ../../nbs/01_data/04_clips.ipynb #532468a5
 def shortest_episode(
-    num_frames:int=5, # L
+    num_frames:int, # L
     skips:tuple[int,...]=(1, 2), # spacings that may be drawn
 )->int: # frames
     "Frames that an episode needs so that a clip of any spacing fits"
@@ -35,17 +35,17 @@ def shortest_episode(
 def draw_clip(
     length:int, # T, frames of the episode
     rng:np.random.Generator,
-    num_history:int=6, # H
-    num_frames:int=5, # L
+    num_history:int, # H
+    num_frames:int, # L
     skips:tuple[int,...]=(1, 2), # frame spacings, drawn with equal probability
     history_skip:int=4, # history spacing in units of the frame spacing
     static:float=.15, # probability of a static history
 )->ClipIndex:
     "Draw a clip as Ctrl-World's training does, but never beyond the end of the episode"
-    if length < shortest_episode(num_frames, skips):
+    shortest = shortest_episode(num_frames, skips)
+    if length < shortest:
         raise ValueError(f"an episode of {length} frames is too short for {num_frames} frames of "
-                         f"spacing {max(skips)}: leave out episodes under "
-                         f"{shortest_episode(num_frames, skips)} frames")
+                         f"spacing {max(skips)}: leave out episodes under {shortest} frames")
     skip = int(rng.choice(skips))
     spacing = 0 if rng.random() < static else history_skip*skip
     now = int(rng.integers(length - (num_frames - 1)*skip))
@@ -61,19 +61,24 @@ class ClipSampler:
         instructions:list[str], # of each
         ids:list[str]|None=None, # names for errors and for `skipped`
         seed:int=0,
-        **clip, # arguments of `draw_clip`
+        *,
+        num_history:int, # H
+        num_frames:int, # L
+        skips:tuple[int,...]=(1, 2), # frame spacings
+        **clip, # further arguments of `draw_clip`
     ):
         ids = ids or [str(i) for i in range(len(latents))]
         counts = [len(x) for x in (latents, poses, instructions, ids)]
         if len(set(counts)) > 1:
-            raise ValueError(f"{counts} latents, poses, instructions, ids: give one of each an episode")
+            raise ValueError(f"{counts} latents, poses, instructions, ids: give one of each for an episode")
         for i, x, p in zip(ids, latents, poses):
             if len(x) != len(p):
                 raise ValueError(f"episode {i}: {len(x)} latents for {len(p)} poses: encode it again")
-        shortest = shortest_episode(**{k: v for k, v in clip.items() if k in ("num_frames", "skips")})
+        self.clip = clip | dict(num_history=num_history, num_frames=num_frames, skips=skips)
+        shortest = shortest_episode(num_frames, skips)
         keep = [k for k, x in enumerate(latents) if len(x) >= shortest]
-        self.skipped = [(i, f"{len(x)} frames, a clip needs {shortest}") for i, x in zip(ids, latents)
-                        if len(x) < shortest]
+        self.skipped = [(ids[k], f"{len(x)} frames, a clip needs {shortest}")
+                        for k, x in enumerate(latents) if len(x) < shortest]
         if not keep:
             raise ValueError(f"none of {len(latents)} episodes has the {shortest} frames that a clip needs")
         self.lengths = np.array([len(latents[k]) for k in keep])
@@ -81,7 +86,7 @@ class ClipSampler:
         self.latents = torch.cat([latents[k] for k in keep])
         self.poses = torch.cat([torch.as_tensor(poses[k], dtype=torch.float32) for k in keep])
         self.instructions = [instructions[k] for k in keep]
-        self.ids, self.seed, self.clip = [ids[k] for k in keep], seed, clip
+        self.ids, self.seed = [ids[k] for k in keep], seed
 
     def index(self,
         step:int,
@@ -96,16 +101,18 @@ class ClipSampler:
         step:int,
         batch_size:int, # B
         device:str|torch.device="cpu",
-    )->dict: # history (B,H,C,V*h,w), frames (B,L,C,V*h,w) float32; poses (B,H+L,D); instruction, episode: lists
-        "The batch of a training step; `frames[:, 0]` is the current frame"
+    )->dict[str, Tensor|list]: # history (B, H, C, V*h, w), frames (B, L, C, V*h, w), poses (B, H+L, D), names
+        "The batch of a training step, float32; `frames[:, 0]` is the current frame"
         picks = [self.index(step, i) for i in range(batch_size)]
-        rows = lambda part: torch.from_numpy(np.stack([self.starts[k] + part(c) for k, c in picks]))
-        history, frames = rows(lambda c: c.history), rows(lambda c: c.frames)
-        take = lambda x, at: x[at].to(device=device, dtype=torch.float32)
-        return dict(history=take(self.latents, history), frames=take(self.latents, frames),
-                    poses=take(self.poses, torch.cat([history, frames], 1)),
-                    instruction=[self.instructions[k] for k, _ in picks],
-                    episode=[self.ids[k] for k, _ in picks])
+        history = torch.as_tensor(np.stack([self.starts[k] + clip.history for k, clip in picks])) # (B, H)
+        frames = torch.as_tensor(np.stack([self.starts[k] + clip.frames for k, clip in picks])) # (B, L)
+        def take(x, rows): return x[rows].to(device=device, dtype=torch.float32)
+        return dict(
+            history=take(self.latents, history),
+            frames=take(self.latents, frames),
+            poses=take(self.poses, torch.cat([history, frames], 1)),
+            instruction=[self.instructions[k] for k, _ in picks],
+            episode=[self.ids[k] for k, _ in picks])
 
 # %% ../../nbs/01_data/04_clips.ipynb #f168103a
 @dataclass(frozen=True)
@@ -114,7 +121,7 @@ class Context:
     episode:Episode
     start:int # index of the observed frame
     clips:int # that the rollout has
-    num_frames:int = 5 # L, frames per clip
+    num_frames:int # L, frames per clip
 
     @property
     def stop(self)->int: # exclusive
@@ -134,11 +141,11 @@ class Context:
 def rollout_contexts(
     episodes:list[Episode],
     clips:int, # of a rollout
-    frames_per_clip:int=5, # L
-    per_episode:int=1, # contexts an episode, fewer where it has fewer starts
+    frames_per_clip:int, # L
+    per_episode:int=1, # contexts per episode, fewer where it has fewer starts
     seed:int|None=0, # of the starts; None: the first frame, and evenly spaced ones after it
 )->tuple[list[Context],list[tuple[str,str]]]: # contexts; episodes without one: (id, reason)
-    "Starts from which every frame of a rollout exists; an episode's starts do not depend on the other episodes"
+    "Starts from which every frame of a rollout exists; they do not depend on the other episodes"
     needed = (frames_per_clip - 1)*clips + 1
     contexts, skipped = [], []
     for e in episodes:
@@ -161,7 +168,7 @@ def too_short(
     clips:int,
     frames_per_clip:int,
 )->DataError:
-    "The error for a list of episodes in which no rollout fits: names the longest, and how many clips would fit"
+    "The error for episodes in which no rollout fits: names the longest, and how many clips would fit"
     if not episodes: return DataError("episodes", "split", "there are none: choose a split that has episodes")
     longest = max(episodes, key=len)
     fit = (len(longest) - 1)//(frames_per_clip - 1)

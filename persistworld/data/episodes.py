@@ -24,10 +24,11 @@ class Features:
     views:tuple[str,...] = ("exterior_1_left", "exterior_2_left", "wrist_left") # in the model's order
     video_key:str = "observation.images.{view}" # LeRobot feature with the frames of a view
     mask_key:str = "observation.masks.{view}" # LeRobot feature with its instance masks, if there are any
-    poses:tuple[tuple[str,int],...] = (("observation.state.cartesian_position", 6), # LeRobot columns and widths,
-                                       ("observation.state.gripper_position", 1)) # in the order of joining
+    poses:tuple[tuple[str,int],...] = ( # LeRobot columns and widths, in the order of joining
+        ("observation.state.cartesian_position", 6),
+        ("observation.state.gripper_position", 1))
     states:str = "states" # the same, already joined, in Ctrl-World's annotation files
-    low:tuple[float,...]|None = (-2.,)*3 + (-6.3,)*3 + (-.01,) # metres, radians, gripper; None: no lower limits
+    low:tuple[float,...]|None = (-2.,)*3 + (-6.3,)*3 + (-.01,) # metres, radians, gripper; None: no limits
     high:tuple[float,...]|None = (2.,)*3 + (6.3,)*3 + (1.01,) # likewise above
 
     @property
@@ -59,7 +60,8 @@ def check_poses(
     bad = ~np.isfinite(poses)
     if bad.any():
         t, d = np.argwhere(bad)[0]
-        raise DataError(file, name, f"row {t}, dimension {d} is not a finite number: repair or drop the episode")
+        raise DataError(file, name,
+                        f"row {t}, dimension {d} is not a finite number: repair or drop the episode")
     low = -np.inf if features.low is None else np.asarray(features.low)
     high = np.inf if features.high is None else np.asarray(features.high)
     bad = (poses < low) | (poses > high)
@@ -89,7 +91,8 @@ class PoseStats:
     p01:np.ndarray # (D,) float32
     p99:np.ndarray # (D,) float32
 
-    def __post_init__(self): self.p01, self.p99 = np.asarray(self.p01, np.float32), np.asarray(self.p99, np.float32) # lists, as in a model's config.json, will do
+    def __post_init__(self): # lists, as in a model's config.json, will do
+        self.p01, self.p99 = np.asarray(self.p01, np.float32), np.asarray(self.p99, np.float32)
 
     @classmethod
     def from_poses(cls,
@@ -153,7 +156,8 @@ def denormalise_poses(
     stats:PoseStats,
 )->np.ndarray: # (..., D) float32
     "Undo `normalise_poses`; what was clipped stays clipped"
-    return ((np.asarray(poses, dtype=np.float32) + 1)/2*(stats.p99 - stats.p01) + stats.p01).astype(np.float32)
+    poses = np.asarray(poses, dtype=np.float32)
+    return ((poses + 1)/2*(stats.p99 - stats.p01) + stats.p01).astype(np.float32)
 
 # %% ../../nbs/01_data/00_episodes.ipynb #898a3131
 @dataclass
@@ -164,7 +168,7 @@ class Episode:
     instruction:str
     poses:np.ndarray # (T, D) float32, at the dataset's rate
     views:tuple[str,...]
-    videos:tuple[Video,...] # one a view
+    videos:tuple[Video,...] # one per view
     mask_videos:tuple[Video,...]|None = None # likewise, if there are masks
     size:tuple[int,int]|None = None # (H, W) that frames and masks are resized to
     read_latents:Callable[[],np.ndarray]|None = None # cached latents, if there are any
@@ -200,8 +204,9 @@ class Episode:
 
     def _stack(self, xs): # views of different sizes cannot be stacked
         if len({x.shape for x in xs}) > 1:
-            raise DataError(self.videos[0].path, "size", f"views differ in size {[x.shape[1:3] for x in xs]}: "
-                            "open the dataset with size=(H, W)")
+            sizes = [x.shape[1:3] for x in xs]
+            raise DataError(self.videos[0].path, "size",
+                            f"views differ in size {sizes}: open the dataset with size=(H, W)")
         return np.stack(xs)
 
 # %% ../../nbs/01_data/00_episodes.ipynb #6c9ba6c3
@@ -216,7 +221,7 @@ class Dataset:
     size:tuple[int,int]|None = None # (H, W)
     on_bad:str = "raise" # or "skip"
     skipped:list[tuple[str,str]] = field(default_factory=list) # (episode id, reason)
-    notes:list[tuple[str,str]] = field(default_factory=list) # (episode id, what was accepted although unusual)
+    notes:list[tuple[str,str]] = field(default_factory=list) # (episode id, what is odd but accepted)
 
     def episodes(self,
         split:str|None=None, # "train" or "val"; None: all
@@ -239,8 +244,9 @@ class Dataset:
         "p01 and p99 of the training episodes' poses"
         train = self.episodes("train")
         if not train:
-            raise DataError(self.path, "train", "no training episodes to compute pose statistics from: use those "
-                            "of the dataset that the model was trained on, `PoseStats.load(file)`")
+            raise DataError(self.path, "train",
+                            "no training episodes to compute pose statistics from: use those of the dataset "
+                            "that the model was trained on, `PoseStats.load(file)`")
         return PoseStats.from_poses([e.poses for e in train])
 
     def statistics(self)->PoseStats:
@@ -281,7 +287,8 @@ class Dataset:
 
     def report(self)->str:
         "What is here, what was skipped and why, what was accepted"
-        lines = [f"{self.path} ({self.layout}, {self.fps:g} Hz): {len(self)} episodes, {len(self.skipped)} skipped"]
+        counts = f"{len(self)} episodes, {len(self.skipped)} skipped"
+        lines = [f"{self.path} ({self.layout}, {self.fps:g} Hz): {counts}"]
         for split in dict.fromkeys(e.split for e in self.all_episodes):
             lengths = [len(e) for e in self.episodes(split)]
             lines.append(f"  {split}: {len(lengths)} episodes of {min(lengths)} to {max(lengths)} frames")

@@ -29,19 +29,21 @@ def read_parquet(
     try:
         with pq.ParquetFile(file) as f:
             missing = [c for c in columns if c not in f.schema_arrow.names]
-            if missing: raise DataError(file, missing[0], f"no such column, there are {f.schema_arrow.names}: "
-                                        "name this robot's columns in `Features`")
+            if missing:
+                raise DataError(file, missing[0], f"no such column, there are {f.schema_arrow.names}: "
+                                "name this robot's columns in `Features`")
             return f.read(columns=list(columns))
     except FileNotFoundError:
         raise DataError(file, "file", "is missing: restore it, or drop the episode") from None
     except (pa.ArrowException, OSError) as e:
-        raise DataError(file, "file", f"not readable as parquet ({e}): copy it again from its source") from None
+        message = f"not readable as parquet ({e}): copy it again from its source"
+        raise DataError(file, "file", message) from None
 
 # %% ../../nbs/01_data/01_lerobot.ipynb #76ccd5e3
 def column_values(
     table:pa.Table,
     name:str, # column
-    width:int, # numbers a row
+    width:int, # numbers per row
     file:Path, # named in the error
 )->np.ndarray: # (T, width) float32
     "A column of numbers or of lists as an array; a missing value becomes NaN"
@@ -65,13 +67,16 @@ def table_poses(
     if table.column("frame_index").to_pylist() != list(range(len(table))):
         raise DataError(file, "frame_index", f"rows do not count 0..{len(table)-1}: "
                         "the episode is incomplete; export it again")
+    parts = []
     for name, width in features.poses: # one column at a time, so that the error names the right one
         x = column_values(table, name, width, file)
         bad = ~np.isfinite(x).all(1)
         if bad.any():
-            raise DataError(file, name, f"row {bad.argmax()} is not a finite number: repair or drop the episode")
-    return check_poses(np.concatenate([column_values(table, n, w, file) for n, w in features.poses], 1), file,
-                       " + ".join(n for n, _ in features.poses), features)
+            raise DataError(file, name,
+                            f"row {bad.argmax()} is not a finite number: repair or drop the episode")
+        parts.append(x)
+    names = " + ".join(name for name, _ in features.poses)
+    return check_poses(np.concatenate(parts, 1), file, names, features)
 
 # %% ../../nbs/01_data/01_lerobot.ipynb #971a2321
 def lerobot_info(
@@ -120,15 +125,15 @@ def lerobot_episode(
 )->Episode:
     "Put an episode together from its parts"
     if len(table) != row["length"]:
-        raise DataError(file, "length", f"{len(table)} rows for an episode of {row['length']} (meta/episodes): "
-                        "they are of different exports; export again")
+        counts = f"{len(table)} rows for an episode of {row['length']} (meta/episodes)"
+        raise DataError(file, "length", f"{counts}: they are of different exports; export again")
     poses = table_poses(table, features, file)[::stride]
     views = [features.video_key.format(view=v) for v in features.views]
     masks = [features.mask_key.format(view=v) for v in features.views]
     present = [k in info["features"] for k in masks]
     if any(present) and not all(present):
-        raise DataError(path/"meta"/"info.json", masks[present.index(False)], "masks of this view are missing: "
-                        "give masks for all views or for none")
+        raise DataError(path/"meta"/"info.json", masks[present.index(False)],
+                        "masks of this view are missing: give masks for all views or for none")
     index, instruction = row["episode_index"], row["tasks"][0] if row["tasks"] else ""
     split = lerobot_split(index, info.get("splits", {}), path/"meta"/"info.json")
     return Episode(str(index), split, instruction, poses, features.views,
@@ -142,7 +147,7 @@ Builders = Iterator[tuple[str,Callable[[],Episode]]] # (episode id, function tha
 def read_jsonl(
     file:Path,
 )->list[dict]:
-    "Read a file with one JSON object a line"
+    "Read a file with one JSON object per line"
     rows = []
     try:
         for n, line in enumerate(file.read_text().splitlines(), 1):
@@ -159,7 +164,7 @@ def lerobot_v21(
     fps:float,
     size:tuple[int,int]|None,
 )->Builders:
-    "Episodes of a LeRobot v2.1 dataset: a parquet file and an mp4 a view each"
+    "Episodes of a LeRobot v2.1 dataset: each has a parquet file, and an mp4 per view"
     info = lerobot_info(path, features)
     stride = resample_stride(info["fps"], fps, path/"meta"/"info.json")
     columns = [n for n, _ in features.poses] + ["frame_index"]
@@ -170,7 +175,8 @@ def lerobot_v21(
         file = path/info["data_path"].format(**names)
         def video(key):
             return Video(path/info["video_path"].format(video_key=key, **names), key, row["length"], stride)
-        return lerobot_episode(path, info, row, read_parquet(file, columns), file, video, features, stride, size)
+        table = read_parquet(file, columns)
+        return lerobot_episode(path, info, row, table, file, video, features, stride, size)
 
     listing = path/"meta"/"episodes.jsonl"
     for row in read_jsonl(listing):
@@ -217,14 +223,14 @@ def lerobot_v30(
     def build(row):
         at = {c: row[f"data/{c}"] for c in ("chunk_index", "file_index")}
         file = path/info["data_path"].format(**at)
-        rows = rows_of(file)
-        if row["episode_index"] not in rows:
+        table = rows_of(file).get(row["episode_index"])
+        if table is None:
             raise DataError(file, "episode_index", f"no rows of episode {row['episode_index']}: export again")
         def video(key):
             at = {c: row[f"videos/{key}/{c}"] for c in ("chunk_index", "file_index", "from_timestamp")}
             file = path/info["video_path"].format(video_key=key, **at)
             return Video(file, key, row["length"], stride, float(info["fps"]), at["from_timestamp"])
-        return lerobot_episode(path, info, row, rows[row["episode_index"]], file, video, features, stride, size)
+        return lerobot_episode(path, info, row, table, file, video, features, stride, size)
 
     for row in episode_meta(path, [k for k in keys if k in info["features"]]):
         yield str(row["episode_index"]), partial(build, row)

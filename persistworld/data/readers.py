@@ -33,12 +33,14 @@ def read_pt_latents(
         try: x = torch.load(file, map_location="cpu", weights_only=True)
         except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as e:
             why = str(e).splitlines()[0]
-            raise DataError(file, name, f"not readable with weights_only=True ({why}): encode again") from None
+            message = f"not readable with weights_only=True ({why}): encode again"
+            raise DataError(file, name, message) from None
         if not torch.is_tensor(x) or x.ndim != 4:
             raise DataError(file, name, "holds no (T, C, h, w) tensor: encode again")
         if size and tuple(x.shape[2:]) != (size[0]//8, size[1]//8):
-            raise DataError(file, name, f"latents of {x.shape[2]*8}x{x.shape[3]*8} pixels a view, the dataset "
-                            f"is opened at {size[0]}x{size[1]}: encode again at this resolution")
+            found = f"latents of {x.shape[2]*8}x{x.shape[3]*8} pixels per view"
+            raise DataError(file, name, f"{found}, the dataset is opened at {size[0]}x{size[1]}: "
+                            "encode again at this resolution")
         if len(x) - length*stride not in range(1 - stride, 2):
             raise DataError(file, name, f"{len(x)} latents for {length} poses: encode again")
         x = x[::stride][:length].float()
@@ -54,12 +56,13 @@ def listed_files(
     features:Features,
     key:str, # "videos" or "latent_videos"
     item:str, # "video_path" or "latent_video_path"
-)->list[tuple[Path,str]]: # file and its name for errors, one a view
-    "The files that an annotation names, one a view"
+)->list[tuple[Path,str]]: # file and its name for errors, one per view
+    "The files that an annotation names, one per view"
     entries = note.get(key) or []
     if len(entries) != len(features.views) or not all(item in e for e in entries):
-        raise DataError(file, key, f"{len(entries)} views with a {item!r}, expected {len(features.views)} "
-                        f"({', '.join(features.views)}): restore the view, or name this robot's in `Features`")
+        expected = f"expected {len(features.views)} ({', '.join(features.views)})"
+        raise DataError(file, key, f"{len(entries)} views with a {item!r}, {expected}: "
+                        "restore the view, or name this robot's in `Features`")
     return [(path/e[item], f"{key}[{i}]") for i, e in enumerate(entries)]
 
 # %% ../../nbs/01_data/02_readers.ipynb #f26f36c3

@@ -7,14 +7,15 @@ __all__ = ['PoseReader', 'save_reader', 'load_reader', 'Positions', 'reader_step
 
 # %% ../../nbs/05_evaluate/06_gripper.ipynb #85ff04c7
 import json
+from collections.abc import Callable
 from pathlib import Path
 import numpy as np
 import torch
-from torch import Tensor, nn
 from safetensors.torch import load_file, save_file
-from ..core.machine import device
+from torch import Tensor, nn
 from ..core.arrays import stream_seed
 from ..core.files import write_atomic, write_json
+from ..core.machine import device
 from ..data.episodes import Episode
 
 # %% ../../nbs/05_evaluate/06_gripper.ipynb #c4a618e8
@@ -25,14 +26,21 @@ class PoseReader(nn.Module):
         views:int=2, # exterior views, the first so many
         mean:list[float]=(0., 0., 0.), # of the positions, in metres
         std:list[float]=(1., 1., 1.),
-        channels:list[int]=(24, 32, 48, 64),
+        channels:list[int]=(24, 32, 48, 64), # of the convolutions, each of which halves the picture
     ):
         super().__init__()
         if size[0] % 16 or size[1] % 16: raise ValueError(f"size={tuple(size)} must be multiples of 16")
-        self.config = dict(size=list(size), views=views, mean=list(mean), std=list(std), channels=list(channels))
-        widths = [3*views, *channels]
-        convolutions = [layer for a, b in zip(widths, widths[1:]) for layer in (nn.Conv2d(a, b, 5 if a == 3*views else 3, 2, 2 if a == 3*views else 1), nn.ReLU())]
-        self.net = nn.Sequential(*convolutions, nn.Flatten(), nn.Linear(channels[-1]*size[0]*size[1]//256, 128), nn.ReLU(), nn.Linear(128, 3))
+        self.config = dict(size=list(size), views=views, mean=list(mean), std=list(std))
+        self.config["channels"] = list(channels)
+        layers, width = [], 3*views
+        for i, wider in enumerate(channels):
+            kernel = 3 if i else 5
+            layers += [nn.Conv2d(width, wider, kernel, stride=2, padding=kernel//2), nn.ReLU()]
+            width = wider
+        halved = 2**len(channels)
+        pixels = (size[0]//halved)*(size[1]//halved)
+        layers += [nn.Flatten(), nn.Linear(width*pixels, 128), nn.ReLU(), nn.Linear(128, 3)]
+        self.net = nn.Sequential(*layers)
         self.register_buffer("mean", torch.tensor(mean), persistent=False)
         self.register_buffer("std", torch.tensor(std), persistent=False)
 
@@ -47,10 +55,13 @@ class PoseReader(nn.Module):
     )->Tensor: # (B, N, 3) positions, in metres
         "Where the gripper is"
         B, V, N = frames.shape[:3]
-        if list(frames.shape[-2:]) != self.config["size"] or V < self.config["views"]:
-            raise ValueError(f"the pose reader was taught {self.config['views']} exterior views of {self.config['size']} pixels, not {V} views of {list(frames.shape[-2:])}: teach one with train_reader.ipynb")
-        x = frames[:, :self.config["views"]].transpose(1, 2).flatten(0, 1)
-        return (torch.cat([self(part) for part in x.split(256)])*self.std + self.mean).reshape(B, N, 3)
+        views, size, given = self.config["views"], self.config["size"], list(frames.shape[-2:])
+        if given != size or V < views:
+            raise ValueError(f"the pose reader was trained on {views} exterior views of {size} pixels, "
+                             f"not {V} views of {given}: train one with train_reader.ipynb")
+        x = frames[:, :views].transpose(1, 2).flatten(0, 1) # (B*N, views, 3, H, W)
+        places = torch.cat([self(part) for part in x.split(256)])*self.std + self.mean
+        return places.reshape(B, N, 3)
 
 # %% ../../nbs/05_evaluate/06_gripper.ipynb #5fe76da7
 def save_reader(reader:PoseReader, folder:str|Path)->None:
@@ -64,7 +75,8 @@ def load_reader(
 )->PoseReader:
     "Read back what `save_reader` wrote"
     for name in "config.json", "model.safetensors":
-        if not (Path(folder)/name).exists(): raise FileNotFoundError(f"{folder}: no {name}: teach a pose reader with train_reader.ipynb")
+        if not (Path(folder)/name).exists():
+            raise FileNotFoundError(f"{folder}: no {name}: train a pose reader with train_reader.ipynb")
     reader = PoseReader(**json.loads((Path(folder)/"config.json").read_text()))
     reader.load_state_dict(load_file(Path(folder)/"model.safetensors"))
     return reader.requires_grad_(False).eval().to(device())
@@ -78,7 +90,8 @@ class Positions:
         seed:int=0,
     ):
         if not episodes: raise ValueError("no episodes to learn positions from")
-        self.frames = torch.cat([torch.from_numpy(e.frames(0, len(e))[:views]).transpose(0, 1) for e in episodes]) # (N, views, H, W, 3) uint8
+        films = [torch.from_numpy(e.frames(0, len(e))[:views]).transpose(0, 1) for e in episodes]
+        self.frames = torch.cat(films) # (N, views, H, W, 3) uint8
         self.places = torch.from_numpy(np.concatenate([e.poses[:, :3] for e in episodes])).float() # (N, 3)
         self.seed = seed
 
@@ -90,17 +103,18 @@ class Positions:
         draw = torch.Generator().manual_seed(stream_seed(self.seed, step))
         chosen = torch.randint(len(self.frames), (size,), generator=draw)
         x = self.frames[chosen].permute(0, 1, 4, 2, 3).float()/255
-        n = size//3
-        x[:n] = nn.functional.avg_pool2d(x[:n].flatten(0, 1), 3, 1, 1, count_include_pad=False).reshape(x[:n].shape)
+        soft = x[:size//3]
+        blurred = nn.functional.avg_pool2d(soft.flatten(0, 1), 3, 1, 1, count_include_pad=False)
+        x[:size//3] = blurred.reshape(soft.shape)
         return (x + .02*torch.randn(x.shape, generator=draw)).clamp(0, 1), self.places[chosen]
 
 
 def reader_step(
     reader:PoseReader,
     positions:Positions,
-    batch:int=64,
-):
-    "A loss function of the step, for `persistworld.training.train`"
+    batch:int=64, # frames per step
+)->Callable: # step -> loss, and nothing else to log
+    "The loss of a step, for `persistworld.core.supervised.train`"
     def loss_fn(step):
         x, place = (t.to(reader.mean.device) for t in positions.batch(step, batch))
         loss = (reader(x) - (place - reader.mean)/reader.std).square().mean()
@@ -116,5 +130,7 @@ def position_errors(
 )->dict[str, np.ndarray]: # reach_commanded, reach_seen: (B, V, N) in centimetres, the same for every view
     "How far the gripper is from where it was told to be"
     seen, true = reader.read(pred).cpu(), reader.read(truth).cpu()
-    errors = {"reach_commanded": seen - torch.from_numpy(np.asarray(commanded)).float(), "reach_seen": seen - true}
-    return {name: np.repeat(100*x.norm(dim=-1).numpy()[:, None], pred.shape[1], axis=1) for name, x in errors.items()}
+    told, V = torch.from_numpy(np.asarray(commanded)).float(), pred.shape[1]
+    def in_each_view(x): # (B, N, 3) metres -> (B, V, N) centimetres
+        return np.repeat(100*x.norm(dim=-1).numpy()[:, None], V, axis=1)
+    return dict(reach_commanded=in_each_view(seen - told), reach_seen=in_each_view(seen - true))

@@ -4,16 +4,17 @@
 
 # %% auto #0
 __all__ = ['VIEW_GROUPS', 'by_group', 'per_clip', 'summarise_row', 'frame_score', 'combined_score', 'compare', 'make_summary',
-           'check_summary', 'save_values', 'save_results', 'load_summary', 'load_values']
+           'check_summary', 'run_folder', 'save_results', 'load_summary']
 
 # %% ../../nbs/05_evaluate/02_summary.ipynb #bcbf70f8
 import json
 from datetime import datetime, timezone
 from pathlib import Path
-from ..core.machine import machine, versions
-from ..core.files import write_atomic, write_json
-from .metrics import LPIPS_LABELS, METRICS, bootstrap_ci, paired
 import numpy as np
+from ..core.files import write_json
+from ..core.machine import machine, versions
+from .metrics import LPIPS_LABELS, METRICS, bootstrap_ci, paired
+from .rows import save_values
 
 # %% ../../nbs/05_evaluate/02_summary.ipynb #6abad833
 VIEW_GROUPS = {"external": slice(0, -1), "wrist": slice(-1, None)} # of the views
@@ -44,9 +45,12 @@ def summarise_row(
     seed:int=0, # of the bootstrap
 )->dict: # {group: {metric: {"mean", "ci95", "per_clip", "per_episode"}}}
     "Means, intervals and courses of one row"
-    describe = lambda x: dict(mean=float(x.mean()), ci95=[float(q) for q in bootstrap_ci(x.mean(1), seed)],
-                              per_clip=per_clip(x, clips).mean(0).tolist(), per_episode=x.mean(1).tolist())
-    return {g: {m: describe(metrics[m]) for m in METRICS} for g, metrics in by_group(values).items()}
+    def describe(x): # (E, N)
+        each = x.mean(1)
+        return dict(mean=float(x.mean()), ci95=[float(q) for q in bootstrap_ci(each, seed)],
+                    per_clip=per_clip(x, clips).mean(0).tolist(), per_episode=each.tolist())
+    grouped = by_group(values)
+    return {g: {m: describe(grouped[g][m]) for m in METRICS} for g in VIEW_GROUPS}
 
 # %% ../../nbs/05_evaluate/02_summary.ipynb #c1c35196
 def frame_score(
@@ -67,23 +71,29 @@ def compare(
     a:dict[str, np.ndarray], # metric -> (E, V, N)
     b:dict[str, np.ndarray], # the same episodes
     seed:int=0, # of the bootstrap
-)->dict: # {group: {metric: {"mean_diff", "ci95", "win_rate", "p", "p_wilcoxon"}}, "overall": the same of the combined score}
+)->dict: # {group: {metric: see `paired`}}, and "overall": the same of the combined score
     "Paired comparison, `a` minus `b`; the win rate is `a`'s"
     A, B = by_group(a), by_group(b)
-    result = {g: {m: paired(A[g][m].mean(1), B[g][m].mean(1), METRICS[m], seed) for m in METRICS} for g in A}
+    def between(g, m): return paired(A[g][m].mean(1), B[g][m].mean(1), METRICS[m], seed)
+    result = {g: {m: between(g, m) for m in METRICS} for g in VIEW_GROUPS}
     return result | {"overall": paired(combined_score(a), combined_score(b), seed=seed)}
 
 # %% ../../nbs/05_evaluate/02_summary.ipynb #f40ec2a8
 def make_summary(
-    facts:dict, # run, command, seed, clips, steps, lpips, and whatever else is to be told: data, split, skipped, ...
+    facts:dict, # run, command, seed, clips, steps, lpips, and whatever else is to be told: data, split, ...
     values:dict, # {row: {metric: (E, V, N)}}
     pairs:list[tuple[str, str]], # rows to compare, (a, b): a minus b
+    fps:float=5., # frames per second of the data
 )->dict: # see `check_summary`
     "Everything a run found"
-    E = len(next(iter(values.values()))["ssim"])
-    made = dict(date=datetime.now(timezone.utc).isoformat(timespec="seconds"), machine=machine(), versions=versions(), episodes=E)
-    rows = {name: summarise_row(v, facts["clips"], facts["seed"]) for name, v in values.items()}
-    return check_summary(facts | made | dict(rows=rows, paired={f"{a} vs {b}": compare(values[a], values[b], facts["seed"]) for a, b in pairs}))
+    episodes, _, frames = next(iter(values.values()))["ssim"].shape
+    clips, seed = facts["clips"], facts["seed"]
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    made = dict(date=now, machine=machine(), versions=versions(),
+                episodes=episodes, frames=frames, fps=float(fps),
+                rows={name: summarise_row(row, clips, seed) for name, row in values.items()},
+                paired={f"{a} vs {b}": compare(values[a], values[b], seed) for a, b in pairs})
+    return check_summary(facts | made)
 
 # %% ../../nbs/05_evaluate/02_summary.ipynb #45cad5b1
 def _need(ok, where, what):
@@ -100,44 +110,55 @@ def check_summary(
     summary:dict,
 )->dict: # the same
     "Refuse a summary that is not of the project's form"
-    kinds = dict(run=str, command=str, date=str, machine=str, versions=dict, seed=int, episodes=int, clips=int, steps=int,
-                 lpips=str, rows=dict, paired=dict)
-    for key, kind in kinds.items(): _need(isinstance(summary.get(key), kind), key, f"must be a {kind.__name__}")
+    kinds = dict(run=str, command=str, date=str, machine=str, versions=dict, seed=int, episodes=int,
+                 clips=int, steps=int, lpips=str, rows=dict, paired=dict)
+    for key, kind in kinds.items():
+        _need(isinstance(summary.get(key), kind), key, f"must be a {kind.__name__}")
+    for key in "frames", "fps": # summaries of earlier versions lack them
+        x = summary.get(key, 1)
+        _need(_number(x) and x > 0, key, "must be a positive number")
     _need(summary["lpips"] in LPIPS_LABELS, "lpips", f"is none of {', '.join(LPIPS_LABELS)}")
     _need(summary["episodes"] > 0 and summary["rows"], "rows", "must not be empty")
-    for row, groups in summary["rows"].items():
-        _need(set(groups) == set(VIEW_GROUPS), f"rows.{row}", f"must have {', '.join(VIEW_GROUPS)}")
-        for g, m in ((g, m) for g in VIEW_GROUPS for m in METRICS):
-            where, x = f"rows.{row}.{g}.{m}", groups[g].get(m, {})
-            _need(_number(x.get("mean")), f"{where}.mean", "must be a finite number")
-            _need(_interval(x.get("ci95")), f"{where}.ci95", "must be [lo, hi]")
-            course = x.get("per_clip")
-            _need(isinstance(course, list) and len(course) == summary["clips"] and all(map(_number, course)),
-                  f"{where}.per_clip", f"must be {summary['clips']} finite numbers")
+    for row, groups in summary["rows"].items(): _check_row(row, groups, summary["clips"])
     for pair, groups in summary["paired"].items(): _check_pair(pair, groups, summary["rows"])
     return summary
 
 # %% ../../nbs/05_evaluate/02_summary.ipynb #0d531a33
+def _check_row(row, groups, clips):
+    _need(set(groups) == set(VIEW_GROUPS), f"rows.{row}", f"must have {', '.join(VIEW_GROUPS)}")
+    for g in VIEW_GROUPS:
+        for m in METRICS:
+            where, x = f"rows.{row}.{g}.{m}", groups[g].get(m, {})
+            _need(_number(x.get("mean")), f"{where}.mean", "must be a finite number")
+            _need(_interval(x.get("ci95")), f"{where}.ci95", "must be [lo, hi]")
+            course = x.get("per_clip")
+            whole = isinstance(course, list) and len(course) == clips and all(map(_number, course))
+            _need(whole, f"{where}.per_clip", f"must be {clips} finite numbers")
+
+
 def _check_pair(pair, groups, rows):
     names = pair.split(" vs ")
-    _need(len(names) == 2 and all(n in rows for n in names), f"paired.{pair}", f"must be 'A vs B' with A and B among {', '.join(rows)}")
-    _need(set(groups) == {*VIEW_GROUPS, "overall"}, f"paired.{pair}", f"must have {', '.join(VIEW_GROUPS)}, overall")
-    found = {f"{g}.{m}": groups[g].get(m, {}) for g in VIEW_GROUPS for m in METRICS} | {"overall": groups["overall"]}
-    for where, x in ((f"paired.{pair}.{name}", x) for name, x in found.items()):
+    known = len(names) == 2 and all(name in rows for name in names)
+    _need(known, f"paired.{pair}", f"must be 'A vs B' with A and B among {', '.join(rows)}")
+    needed = *VIEW_GROUPS, "overall"
+    _need(set(groups) == set(needed), f"paired.{pair}", f"must have {', '.join(needed)}")
+    found = {f"{g}.{m}": groups[g].get(m, {}) for g in VIEW_GROUPS for m in METRICS}
+    found["overall"] = groups["overall"]
+    for name, x in found.items():
+        where = f"paired.{pair}.{name}"
         _need(_number(x.get("mean_diff")) and _interval(x.get("ci95")), where, "must have mean_diff and ci95")
-        _need(all(_number(x.get(k)) and 0 <= x[k] <= 1 for k in ("win_rate", "p")), where, "must have win_rate and p in [0, 1]")
+        shares = all(_number(x.get(key)) and 0 <= x[key] <= 1 for key in ("win_rate", "p"))
+        _need(shares, where, "must have win_rate and p in [0, 1]")
 
 # %% ../../nbs/05_evaluate/02_summary.ipynb #db6d9946
-def save_values(
-    folder:str|Path,
-    values:dict, # {row: {metric: (E, V, N)}}
-    ids:list[str], # (E,) episodes
-)->Path: # of metrics.npz
-    "Write every value of a run"
-    arrays = {f"{row}/{m}": x.astype(np.float32) for row, metrics in values.items() for m, x in metrics.items()}
-    def write(part):
-        with open(part, "wb") as f: np.savez_compressed(f, episodes=np.array(ids), **arrays)
-    return write_atomic(Path(folder)/"metrics.npz", write)
+def run_folder(
+    outputs:str|Path, # of all runs
+    run:str, # name of the run
+)->Path:
+    "Where a run's results go"
+    if not run or run != Path(run).name:
+        raise ValueError(f"run={run!r} must be a plain name: it becomes a folder")
+    return Path(outputs)/run
 
 
 def save_results(
@@ -159,16 +180,3 @@ def load_summary(
     if path.is_dir(): path = path/"summary.json"
     try: return check_summary(json.loads(path.read_text()))
     except ValueError as error: raise ValueError(f"{path}: {error}") from None
-
-# %% ../../nbs/05_evaluate/02_summary.ipynb #aed38823
-def load_values(
-    folder:str|Path, # of a run
-)->tuple[dict, list[str]]: # {row: {metric: (E, V, N)}}, episodes
-    "Read back every value of a run"
-    with np.load(Path(folder)/"metrics.npz", allow_pickle=False) as f: arrays = dict(f)
-    ids = arrays.pop("episodes").tolist()
-    values = {}
-    for key, x in arrays.items():
-        row, metric = key.rsplit("/", 1)
-        values.setdefault(row, {})[metric] = x.astype(float)
-    return values, ids

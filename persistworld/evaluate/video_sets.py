@@ -12,24 +12,29 @@ from functools import lru_cache
 from pathlib import Path
 import torch
 from torch import Tensor, nn
+from ..core.drawing import markdown_table
 from ..core.machine import device
-from torchmetrics.image.kid import poly_mmd # after core, which makes torchvision's import safe
+from torchmetrics.image.kid import poly_mmd
 
 # %% ../../nbs/05_evaluate/05_video_sets.ipynb #2e8a97ba
-VIDEO_FEATURES = {"r3d": "KVD (R3D-18)", "r3d-random": "KVD (random R3D-18, motion)"} # name -> label in tables
-WINDOW = 16 # frames of a video, as Kinetics' networks are taught
+VIDEO_FEATURES = { # name -> label in tables
+    "r3d": "KVD (R3D-18)",
+    "r3d-random": "KVD (random R3D-18, motion)"}
+WINDOW = 16 # frames of a video, as Kinetics' networks are trained on
 
 
 class Frames(nn.Module):
-    "A Kinetics network on frames in [0, 1], scaled to the 112 lines it was taught with"
+    "A Kinetics network on frames in [0, 1], scaled to the 112 lines it was trained with"
     def __init__(self, net:nn.Module, mean:list[float], std:list[float]):
         super().__init__()
         self.net = net
-        for name, x in dict(mean=mean, std=std).items(): self.register_buffer(name, torch.tensor(x).reshape(3, 1, 1, 1))
+        self.register_buffer("mean", torch.tensor(mean).reshape(3, 1, 1, 1))
+        self.register_buffer("std", torch.tensor(std).reshape(3, 1, 1, 1))
 
     def forward(self, video:Tensor)->Tensor:
-        B, C, T, H, W = video.shape
-        video = nn.functional.interpolate(video, size=(T, 112, round(W*112/H)), mode="trilinear", align_corners=False)
+        T, H, W = video.shape[2:]
+        size = T, 112, round(W*112/H)
+        video = nn.functional.interpolate(video, size=size, mode="trilinear", align_corners=False)
         return self.net((video - self.mean)/self.std)
 
 
@@ -41,7 +46,7 @@ class Motion(nn.Module):
 
     def forward(self, video:Tensor)->Tensor: return self.net(10*video.diff(dim=2))
 
-
+# %% ../../nbs/05_evaluate/05_video_sets.ipynb #5056c98d
 @lru_cache(maxsize=2)
 def load_video_features(
     name:str="r3d-random", # a key of `VIDEO_FEATURES`
@@ -49,31 +54,39 @@ def load_video_features(
 )->nn.Module: # (B, 3, T, H, W) in [0, 1] -> (B, 512)
     "The video network called `name`, frozen"
     from torchvision.models.video import R3D_18_Weights, r3d_18
-    if name not in VIDEO_FEATURES: raise ValueError(f"features={name!r} is none of {', '.join(VIDEO_FEATURES)}")
-    path = Path(torch.hub.get_dir())/"checkpoints"/Path(R3D_18_Weights.DEFAULT.url).name
+    if name not in VIDEO_FEATURES:
+        raise ValueError(f"features={name!r} is none of {', '.join(VIDEO_FEATURES)}")
+    weights = R3D_18_Weights.DEFAULT
+    path = Path(torch.hub.get_dir())/"checkpoints"/Path(weights.url).name
     if name == "r3d" and not path.exists():
-        raise FileNotFoundError(f"features='r3d' needs R3D-18's pretrained weights at {path}. Fetch them once with\n  curl -L --create-dirs -o {path} {R3D_18_Weights.DEFAULT.url}\n"
-            f"or choose features='r3d-random', which needs no download (its values are not comparable with published ones)")
+        raise FileNotFoundError(
+            f"features='r3d' needs R3D-18's pretrained weights at {path}. Fetch them once with\n"
+            f"  curl -L --create-dirs -o {path} {weights.url}\n"
+            "or choose features='r3d-random', which needs no download "
+            "(its values are not comparable with published ones)")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         net = r3d_18(weights=None)
     if name == "r3d": net.load_state_dict(torch.load(path, weights_only=True))
     net.fc = nn.Identity()
-    made_for = R3D_18_Weights.DEFAULT.transforms()
-    return (Frames(net, made_for.mean, made_for.std) if name == "r3d" else Motion(net)).requires_grad_(False).eval().to(on or device())
+    made_for = weights.transforms()
+    net = Frames(net, made_for.mean, made_for.std) if name == "r3d" else Motion(net)
+    return net.requires_grad_(False).eval().to(on or device())
 
-
+# %% ../../nbs/05_evaluate/05_video_sets.ipynb #902c0690
 @torch.no_grad()
 def video_features(
     frames:Tensor, # (B, V, N, 3, H, W) in [0, 1]
     name:str="r3d-random", # a key of `VIDEO_FEATURES`
 )->Tensor: # (B, V, N//WINDOW, 512), on the CPU
-    "Features of every 16 frames of each view"
+    "Features of every `WINDOW` frames of each view"
     B, V, N = frames.shape[:3]
-    W, net = N//WINDOW, load_video_features(name, frames.device)
-    if not W: raise ValueError(f"videos need at least {WINDOW} frames, not {N}: roll out {-(-WINDOW//4)} clips or more")
-    videos = frames[:, :, :W*WINDOW].reshape(B*V*W, WINDOW, *frames.shape[3:]).transpose(1, 2)
-    return torch.cat([net(v).cpu() for v in videos.split(8)]).reshape(B, V, W, -1)
+    windows, net = N//WINDOW, load_video_features(name, frames.device)
+    if not windows: raise ValueError(f"videos need at least {WINDOW} frames, not {N}: roll out more clips")
+    whole = frames[:, :, :windows*WINDOW] # what is left over is not used
+    videos = whole.reshape(B*V*windows, WINDOW, *frames.shape[3:]).transpose(1, 2)
+    found = torch.cat([net(part).cpu() for part in videos.split(8)])
+    return found.reshape(B, V, windows, -1)
 
 # %% ../../nbs/05_evaluate/05_video_sets.ipynb #31a8fe74
 def kernel_video_distance(
@@ -83,14 +96,17 @@ def kernel_video_distance(
     subsets:int=50, # of episodes, each half of them
 )->dict: # mean and std over subsets, times 1000
     "KID's polynomial-kernel distance between predicted and true videos; 0 for the same distribution"
-    if pred.shape != truth.shape: raise ValueError(f"predicted and true features differ in shape: {tuple(pred.shape)} and {tuple(truth.shape)}")
+    if pred.shape != truth.shape:
+        raise ValueError("predicted and true features differ in shape: "
+                         f"{tuple(pred.shape)} and {tuple(truth.shape)}")
     E = len(pred)
     if E < 4: raise ValueError(f"{E} episodes: a distance between sets needs at least 4")
-    draw, found = torch.Generator().manual_seed(seed), []
+    draw, half, found = torch.Generator().manual_seed(seed), E//2, []
     for _ in range(subsets):
         order = torch.randperm(E, generator=draw)
-        a, b = (x[k].flatten(0, 2) for x, k in ((pred, order[:E//2]), (truth, order[E//2:E//2*2]))) # different episodes: otherwise a memory of the scene would count as realism
-        found.append(poly_mmd(a, b))
+        # of different episodes: otherwise a memory of the scene would count as realism
+        some, others = pred[order[:half]], truth[order[half:2*half]]
+        found.append(poly_mmd(some.flatten(0, 2), others.flatten(0, 2)))
     found = 1000*torch.stack(found)
     return dict(mean=found.mean().item(), std=found.std().item())
 
@@ -106,13 +122,20 @@ class VideoSets:
         self.features.setdefault(row, []).append(video_features(frames, self.name))
         return frames
 
+    def watched(self,
+        name:str,
+        row:Callable, # of contexts and their true frames
+        truth_too:bool, # keep the truth as well
+    )->Callable:
+        "The same row; its frames are kept as they are made"
+        def made(chosen, truth):
+            if truth_too: self.keep("truth", truth[:, :, 1:])
+            return self.keep(name, row(chosen, truth))
+        return made
+
     def watch(self, rows:dict[str, Callable])->dict[str, Callable]: # of `evaluate_rows`
-        "The same rows, watched"
-        def watched(row): return lambda chosen, truth: self.keep(row, rows[row](chosen, truth))
-        def first(chosen, truth):
-            self.keep("truth", truth[:, :, 1:])
-            return watched(next(iter(rows)))(chosen, truth)
-        return {row: watched(row) for row in rows} | {next(iter(rows)): first}
+        "The same rows, watched; the truth is kept once per batch, with the first of them"
+        return {name: self.watched(name, row, truth_too=i == 0) for i, (name, row) in enumerate(rows.items())}
 
     def distances(self, seed:int=0)->dict[str, dict]: # row -> {mean, std}
         "Every row's distance from the truth; the truth's own shows what chance does"
@@ -125,4 +148,5 @@ def distance_table(
     name:str="r3d-random", # a key of `VIDEO_FEATURES`
 )->str:
     "As markdown"
-    return "\n".join([f"| row | {VIDEO_FEATURES[name]} x 1000, lower is better |", "|---|--:|"] + [f"| {row} | {d['mean']:.1f} ± {d['std']:.1f} |" for row, d in distances.items()])
+    rows = [[row, f"{d['mean']:.1f} ± {d['std']:.1f}"] for row, d in distances.items()]
+    return markdown_table(["row", f"{VIDEO_FEATURES[name]} x 1000, lower is better"], rows)

@@ -18,8 +18,11 @@ def export_rerun(
 )->Path: # `path`
     "Every row's views, the masks, and every metric over time"
     try: import rerun as rr
-    except ImportError: raise ImportError('rerun-sdk is not installed: pip install -e ".[rerun]" -c constraints.txt') from None
-    if len(views) != len(film.rows["truth"]): raise ValueError(f"views={views} names {len(views)} of {len(film.rows['truth'])} views")
+    except ImportError:
+        raise ImportError("rerun-sdk is not installed: "
+                          'pip install -e ".[rerun]" -c constraints.txt') from None
+    V = len(film.rows["truth"])
+    if len(views) != V: raise ValueError(f"views={views} names {len(views)} of {V} views")
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
@@ -28,11 +31,15 @@ def export_rerun(
         to.log("instruction", rr.TextDocument(film.title), static=True)
         for t in range(len(film)):
             to.set_time("rollout", duration=(t + 1)/film.fps)
-            for v, view in enumerate(views):
-                for row, frames in film.rows.items(): to.log(f"{row}/{view}", rr.Image(frames[v, t]).compress(jpeg_quality=92))
-                if film.masks is not None: to.log(f"truth/{view}/masks", rr.SegmentationImage(film.masks[v, t]))
-                for row, values in film.values.items():
-                    for m, x in values.items(): to.log(f"{m}/{view}/{row}", rr.Scalars(float(x[v, t])))
+            for v, view in enumerate(views): _log_view(rr, to, film, t, v, view)
         to.flush()
     os.replace(part, path)
     return path
+
+
+def _log_view(rr, to, film, t, v, view): # one instant of one view
+    for row, frames in film.rows.items():
+        to.log(f"{row}/{view}", rr.Image(frames[v, t]).compress(jpeg_quality=92))
+    if film.masks is not None: to.log(f"truth/{view}/masks", rr.SegmentationImage(film.masks[v, t]))
+    for row, values in film.values.items():
+        for m, x in values.items(): to.log(f"{m}/{view}/{row}", rr.Scalars(float(x[v, t])))

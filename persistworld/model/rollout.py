@@ -7,15 +7,18 @@ __all__ = ['HISTORY_LAYOUTS', 'BUFFER', 'history_indices', 'Buffer', 'clip_condi
            'rollout', 'new_frames']
 
 # %% ../../nbs/03_model/04_rollout.ipynb #043c9436
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 import torch
 from torch import Tensor
 from ..core.arrays import randn, stream_seed
-from .samplers import sample_clip
+from .samplers import Sampling, sample_clip
 from .world_model import Condition, WorldModel
 
 # %% ../../nbs/03_model/04_rollout.ipynb #7ca014e6
-HISTORY_LAYOUTS = {"replay": (0, 0, -8, -6, -4, -2), "policy": (0, 0, -12, -9, -6, -3)} # buffer indices, oldest first
+HISTORY_LAYOUTS = { # buffer indices, oldest first
+    "replay": (0, 0, -8, -6, -4, -2),
+    "policy": (0, 0, -12, -9, -6, -3)}
 
 # %% ../../nbs/03_model/04_rollout.ipynb #006b0e4a
 BUFFER = 24 # copies of the first observation that a buffer starts with
@@ -26,9 +29,12 @@ def history_indices(
     num_history:int=6, # H
 )->tuple[int, ...]: # H indices into the buffer
     "Where the history is looked up"
-    if layout not in HISTORY_LAYOUTS: raise ValueError(f"history layout {layout!r} is not one of {', '.join(HISTORY_LAYOUTS)}")
-    if num_history != len(HISTORY_LAYOUTS[layout]): raise ValueError(f"layout {layout!r} has 6 entries, the model takes {num_history}")
-    return HISTORY_LAYOUTS[layout]
+    if layout not in HISTORY_LAYOUTS:
+        raise ValueError(f"history layout {layout!r} is not one of {', '.join(HISTORY_LAYOUTS)}")
+    indices = HISTORY_LAYOUTS[layout]
+    if num_history != len(indices):
+        raise ValueError(f"layout {layout!r} has {len(indices)} entries, the model takes {num_history}")
+    return indices
 
 # %% ../../nbs/03_model/04_rollout.ipynb #60c6c9a2
 @dataclass(frozen=True)
@@ -43,11 +49,16 @@ class Buffer:
         pose:Tensor, # (B, D) its pose
     )->"Buffer":
         "A buffer that has seen one frame"
-        return cls(first.unsqueeze(1).repeat(1, BUFFER, 1, 1, 1), pose.unsqueeze(1).repeat(1, BUFFER, 1))
+        latents = first.unsqueeze(1).repeat(1, BUFFER, 1, 1, 1)
+        return cls(latents, pose.unsqueeze(1).repeat(1, BUFFER, 1))
 
-    def append(self, latent:Tensor, pose:Tensor)->"Buffer":
+    def append(self,
+        latent:Tensor, # (B, C, V*h, w)
+        pose:Tensor, # (B, D)
+    )->"Buffer":
         "A new buffer with one more entry; this one is untouched, so branches can share it"
-        return Buffer(torch.cat([self.latents, latent.unsqueeze(1)], 1), torch.cat([self.poses, pose.unsqueeze(1)], 1))
+        latents = torch.cat([self.latents, latent.unsqueeze(1)], 1)
+        return Buffer(latents, torch.cat([self.poses, pose.unsqueeze(1)], 1))
 
     def pick(self, samples:list[int]|slice)->"Buffer":
         "Some of the samples; one may be asked for several times, for several candidates"
@@ -60,11 +71,12 @@ def clip_condition(
     model:WorldModel,
     buffer:Buffer, # of B samples
     poses:Tensor, # (B, L, D) normalised; the first is the current pose
-    instructions:list[str]|None=None,
+    instructions:list[str]|None=None, # one per sample
 )->Condition:
     "What the next clip is denoised under: history, current frame, action tokens"
     ix = list(history_indices(model.config.history_layout, model.config.num_history))
-    return model.condition(buffer.latents[:, ix], buffer.latents[:, -1], torch.cat([buffer.poses[:, ix], poses], 1), instructions)
+    past_and_clip = torch.cat([buffer.poses[:, ix], poses], 1) # (B, H+L, D)
+    return model.condition(buffer.latents[:, ix], buffer.latents[:, -1], past_and_clip, instructions)
 
 # %% ../../nbs/03_model/04_rollout.ipynb #688ce34d
 def next_clip(
@@ -72,18 +84,18 @@ def next_clip(
     buffer:Buffer, # of B samples
     poses:Tensor, # (B, L, D) normalised; the first is the current pose
     noise:Tensor, # (B, L, C, V*h, w) unit normal
-    instructions:list[str]|None=None,
-    **sampling, # steps, sampler, guidance: see `sample_clip`
+    sampling:Sampling,
+    instructions:list[str]|None=None, # one per sample
 )->tuple[Tensor, Buffer]: # (B, L, C, V*h, w), and the buffer with its last frame
     "Generate one clip and append its last frame to the buffer"
     with torch.no_grad(): cond = clip_condition(model, buffer, poses, instructions)
-    clip = sample_clip(model, cond, noise, **sampling)
+    clip = sample_clip(model, cond, noise, sampling)
     return clip, buffer.append(clip[:, -1], poses[:, -1])
 
 # %% ../../nbs/03_model/04_rollout.ipynb #db1ea78c
 def clip_noise(
     model:WorldModel,
-    seeds:list[int], # one a sample
+    seeds:list[int], # one per sample
     clip:int, # its number in the rollout
 )->Tensor: # (B, L, C, V*h, w)
     "The unit noise of one clip, from the stream (seed, clip) of each sample"
@@ -94,16 +106,17 @@ def clip_noise(
 def stream(
     model:WorldModel,
     buffer:Buffer,
-    seeds:list[int], # one a sample
+    seeds:list[int], # one per sample
+    sampling:Sampling,
     noise:Tensor|None=None, # (clips, B, L, C, V*h, w) to use instead of the streams'
     ends:Tensor|None=None, # (B, clips, C, V*h, w) true last frames to go on from, instead of the clips' own
-    **sampling,
-):
-    "A coroutine: send it the poses (B, L, D) of the next clip, receive that clip's latents; start with `next(...)`"
+    instructions:list[str]|None=None, # one per sample
+)->Generator: # receives (B, L, D) poses, yields (B, L, C, V*h, w) latents
+    "A coroutine: send it the poses of the next clip, receive that clip's latents; start with `next(...)`"
     poses, clip = (yield), 0
     while True:
         unit = clip_noise(model, seeds, clip) if noise is None else noise[clip]
-        latents, grown = next_clip(model, buffer, poses, unit, **sampling)
+        latents, grown = next_clip(model, buffer, poses, unit, sampling, instructions)
         buffer = grown if ends is None else buffer.append(ends[:, clip], poses[:, -1])
         poses, clip = (yield latents), clip + 1
 
@@ -113,22 +126,26 @@ def rollout(
     first:Tensor, # (B, C, V*h, w) latent of the one observed frame
     poses:Tensor, # (B, clips*(L-1)+1, D) normalised
     clips:int,
-    seeds:list[int], # one a sample
-    on_clip=None, # called with the number of clips done
-    **sampling, # noise, ends, instructions, steps, sampler, guidance
+    seeds:list[int], # one per sample
+    sampling:Sampling,
+    on_clip:Callable[[int], None]|None=None, # called with the number of clips done
+    noise:Tensor|None=None, # (clips, B, L, C, V*h, w) to use instead of the seeds' streams
+    ends:Tensor|None=None, # (B, clips, C, V*h, w) true last frames to go on from, instead of the clips' own
+    instructions:list[str]|None=None, # one per sample
 )->Tensor: # (B, clips, L, C, V*h, w); frame 0 of each clip re-generates the one before
     "Closed-loop rollout from one observed frame"
-    hop = model.config.num_frames - 1
+    hop, L = model.config.hop, model.config.num_frames
     if poses.shape[1] < clips*hop + 1:
         raise ValueError(f"{clips} clips need {clips*hop + 1} poses, got {poses.shape[1]}")
-    if len(seeds) != len(first): raise ValueError(f"{len(first)} samples need as many seeds, got {len(seeds)}")
-    loop = stream(model, Buffer.start(first, poses[:, 0]), seeds, **sampling)
+    if len(seeds) != len(first):
+        raise ValueError(f"{len(first)} samples need as many seeds, got {len(seeds)}")
+    loop = stream(model, Buffer.start(first, poses[:, 0]), seeds, sampling, noise, ends, instructions)
     next(loop)
-    out = []
-    for i in range(clips):
-        out.append(loop.send(poses[:, i*hop : i*hop + hop + 1]))
-        if on_clip: on_clip(i + 1)
-    return torch.stack(out, 1)
+    generated = []
+    for clip in range(clips):
+        generated.append(loop.send(poses[:, clip*hop : clip*hop + L]))
+        if on_clip: on_clip(clip + 1)
+    return torch.stack(generated, 1)
 
 # %% ../../nbs/03_model/04_rollout.ipynb #90329f3e
 def new_frames(

@@ -11,7 +11,7 @@ from torch import Tensor
 
 # %% ../../nbs/06_posttrain/01_advantage.ipynb #82fd4951
 def advantages(
-    rewards:Tensor, # (B, K, ...) one row a group; more dimensions where parts of a candidate are judged on their own
+    rewards:Tensor, # (B, K, ...) one row per group; more dimensions where parts of a candidate are judged
 )->Tensor: # same shape, z-scores over K; zeros where there is no spread
     "Group-normalised rewards (equation 6)"
     centred = rewards - rewards.mean(1, keepdim=True)
@@ -34,6 +34,7 @@ def select(
 )->Tensor: # (B, best+worst) indices of candidates, best first; ties go to the lower index
     "The extremes of each group"
     K = rewards.shape[1]
-    if not 0 < best + worst <= K: raise ValueError(f"best={best} and worst={worst} of {K} candidates: choose 1 to {K} in all")
+    if not 0 < best + worst <= K:
+        raise ValueError(f"best={best} and worst={worst} of {K} candidates: choose 1 to {K} in all")
     order = rewards.argsort(dim=1, descending=True, stable=True)
     return torch.cat([order[:, :best], order[:, K-worst:]], 1)

@@ -21,7 +21,12 @@ def mix(
     return x0_old + step, x0_old - step
 
 # %% ../../nbs/06_posttrain/02_contrast.ipynb #a336cf0d
-def plain_error(x0_hat:Tensor, x0:Tensor, sigma:Tensor, r:Tensor|float=1.)->Tensor: # (N, ...), (N, ...), (N,), broadcastable to (N, ...) -> (N,)
+def plain_error(
+    x0_hat:Tensor, # (N, ...)
+    x0:Tensor, # (N, ...)
+    sigma:Tensor, # (N,)
+    r:Tensor|float=1., # broadcastable to (N, ...)
+)->Tensor: # (N,)
     "Mean of squared errors times r, as in equation 13"
     return (r*(x0_hat - x0).square()).flatten(1).mean(1)
 
@@ -50,7 +55,8 @@ def contrast_loss(
     weighting:str="adaptive", # a key of `WEIGHTINGS`
 )->Tensor: # (N,)
     "Equation 13 for each sample"
-    if weighting not in WEIGHTINGS: raise ValueError(f"weighting={weighting!r} is none of {', '.join(WEIGHTINGS)}")
+    if weighting not in WEIGHTINGS:
+        raise ValueError(f"weighting={weighting!r} is none of {', '.join(WEIGHTINGS)}")
     if beta <= 0: raise ValueError(f"beta={beta} must be positive")
     error = WEIGHTINGS[weighting]
     x0_pos, x0_neg = mix(x0_theta, x0_old.detach(), beta)

@@ -21,7 +21,7 @@ class Hand:
         rng:np.random.Generator,
     ):
         self.rng, self.goal, self.velocity = rng, np.array(start, float), np.zeros(3)
-        self.speed = rng.uniform(.13, .26) # metres a second
+        self.speed = rng.uniform(.13, .26) # metres per second
         self.slips = [] # what went wrong on purpose
 
     def go(self,

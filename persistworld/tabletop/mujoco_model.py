@@ -40,8 +40,9 @@ def require_simulator()->tuple: # the mujoco module, folder of robosuite's model
         from importlib.util import find_spec
         return mujoco, Path(find_spec("robosuite").origin).parent/"models/assets"
     except (ImportError, AttributeError) as error:
-        raise ImportError("the tabletop simulator needs mujoco and robosuite, in an environment of their own: "
-                          "`pip install -e '.[sim]'` (nbs/make_tabletop.ipynb shows a smaller one)") from error
+        message = "the tabletop simulator needs mujoco and robosuite, in an environment of their own"
+        raise ImportError(f"{message}: `pip install -e '.[sim]'` "
+                          "(nbs/make_tabletop.ipynb shows a smaller one)") from error
 
 # %% ../../nbs/02_tabletop/01_mujoco_model.ipynb #6f471be4
 def add_robot(mujoco, spec, assets:Path)->None:

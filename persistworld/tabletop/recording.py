@@ -27,7 +27,7 @@ def record(
     for _ in range(frames):
         actions.append(act())
         if len(actions) < frames: seen.append(env.step(actions[-1]))
-    stack = lambda name, axis=0: np.stack([getattr(o, name) for o in seen], axis)
+    def stack(name, axis=0): return np.stack([getattr(o, name) for o in seen], axis)
     return dict(
         seed=seed, instruction=env.scene.instruction, task=env.scene.task, success=seen[-1].success,
         slips=act.hand.slips, frames=stack("frames", 1), masks=stack("masks", 1),

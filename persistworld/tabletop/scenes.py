@@ -115,7 +115,7 @@ def push_ranges(
 )->dict: # x_range and y_range for `free_spot`
     "Start positions that leave 14 cm of table in this direction"
     dx, dy = DIRECTIONS[direction]
-    shrink = lambda lo, hi, d: (lo, hi - .14) if d > 0 else (lo + .14, hi) if d < 0 else (lo, hi)
+    def shrink(low, high, d): return (low + .14 if d < 0 else low), (high - .14 if d > 0 else high)
     return dict(x_range=shrink(*X_RANGE, dx), y_range=shrink(*Y_RANGE, dy))
 
 
@@ -142,7 +142,8 @@ def sample_scene(
     task = TASKS[int(rng.random() < .4)]
     colours, shapes = list(rng.permutation(list(COLOURS))), [str(s) for s in rng.permutation(GRASPABLE)]
     direction = str(rng.choice(list(DIRECTIONS))) if task == "push" else ""
-    taken, new = [], lambda shape, **room: sample_item(rng, shape, str(colours.pop()), taken, **room)
+    taken = []
+    def new(shape, **room): return sample_item(rng, shape, str(colours.pop()), taken, **room)
     if task == "pick":
         target = new(str(rng.choice(TARGETS))) # the largest item first
         items = [new(shapes.pop()), target]
