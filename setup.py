@@ -6,6 +6,7 @@ from setuptools import find_packages, setup
 config = ConfigParser(delimiters=["="])
 config.read("settings.ini", encoding="utf-8")
 cfg = config["DEFAULT"]
+extras = "dev", "sim", "browser", "rerun", "docs"
 setup(
     name=cfg["lib_name"],
     version=cfg["version"],
@@ -19,6 +20,8 @@ setup(
     packages=find_packages(include=["persistworld*"]),
     python_requires=f">={cfg['min_python']}",
     install_requires=cfg["requirements"].split(),
-    extras_require={name: cfg[f"{name}_requirements"].split() for name in ("dev", "sim", "browser", "rerun", "docs")},
-    entry_points={"nbdev": [f"{cfg['lib_name']}=persistworld._modidx:d"], "papermill.engine": ["persistworld=persistworld.core.engine:SignalEngine"]},
+    extras_require={name: cfg[f"{name}_requirements"].split() for name in extras},
+    entry_points={
+        "nbdev": [f"{cfg['lib_name']}=persistworld._modidx:d"],
+        "papermill.engine": ["persistworld=persistworld.core.engine:SignalEngine"]},
 )

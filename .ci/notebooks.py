@@ -151,28 +151,50 @@ def notebook_faults(path, known):
     return found + list(parameter_faults(path, nb))
 
 
-# Run files and tables of runs
+# Run files and tables of runs, and what the parameters cell of train says of the settings
 
 def run_faults():
-    from dataclasses import fields
     import papermill, yaml
-    from persistworld.posttrain.recipes import RLConfig
+    from persistworld.posttrain.recipes import RECIPES, configure
     from persistworld.sweeps.sweep import read_table
     found = []
     for path in sorted(Path("nbs/runs").glob("*.yaml")):
         notebook = Path("nbs")/f"{path.stem.split('-')[0]}.ipynb"
         if not notebook.exists(): found.append(f"{path}: no notebook {notebook}"); continue
-        unknown = set(yaml.safe_load(path.read_text()) or {}) - set(papermill.inspect_notebook(notebook))
-        if unknown: found.append(f"{path}: {notebook} has no parameter {', '.join(sorted(unknown))}")
-    declared = papermill.inspect_notebook("nbs/train.ipynb")
-    default = {name: ast.literal_eval(p["default"]) for name, p in declared.items()}
-    names = [f.name for f in fields(RLConfig) if f.name in default]
+        given = yaml.safe_load(path.read_text()) or {}
+        unknown = set(given) - set(papermill.inspect_notebook(notebook))
+        if unknown:
+            found.append(f"{path}: {notebook} has no parameter {', '.join(sorted(unknown))}")
+            continue
+        recipe = RECIPES.get(given.get("recipe", "laptop"), {})
+        same = [name for name, value in given.items() if name in recipe and recipe[name] == value]
+        if same: found.append(f"{path}: the recipe has {', '.join(same)} already: leave it out")
+        try: configure(given.get("recipe", "laptop"), **{k: v for k, v in given.items() if k in recipe})
+        except (TypeError, ValueError) as e: found.append(f"{path}: {e}")
     for path in sorted(Path("nbs/runs/tables").glob("*.yaml")):
-        try:
-            for run in read_table(path, "nbs/train.ipynb").runs:
-                RLConfig(**{name: (default | run.parameters)[name] for name in names})
-        except (TypeError, ValueError) as e: # read_table names its file
-            found.append(str(e) if str(path) in str(e) else f"{path}: {e}")
+        try: read_table(path, "nbs/train.ipynb")
+        except ValueError as e: found.append(str(e)) # read_table names its file
+    return found
+
+
+def documented(cls): # name -> (type, comment) of a dataclass' fields, as its source has them
+    import inspect
+    lines = [line.partition("#") for line in inspect.getsource(cls).splitlines()]
+    fields = [(re.fullmatch(r"    (\w+): (\w+) *", code), note.strip()) for code, _, note in lines]
+    return {found[1]: (found[2], note) for found, note in fields if found}
+
+
+def setting_faults(page="nbs/train.ipynb"): # it repeats what the classes say of the settings, word for word
+    import papermill
+    from persistworld.posttrain.recipes import RLConfig, RunConfig
+    declared, found = papermill.inspect_notebook(page), []
+    for name, (kind, note) in (documented(RunConfig) | documented(RLConfig)).items():
+        if name == "learning": continue
+        given = declared.get(name)
+        if not given: found.append(f"{page}: has no parameter {name}, which is a setting"); continue
+        told = given["inferred_type_name"], given["default"], given["help"]
+        if told != (kind, "None", note):
+            found.append(f"{page}: its parameter must be `{name}:{kind} = None # {note}`, as in the recipes")
     return found
 
 
@@ -180,7 +202,8 @@ def main():
     known = package_returns()
     found = [fault for path in sorted(Path("nbs").rglob("*.ipynb")) if ".ipynb_checkpoints" not in path.parts
              for fault in notebook_faults(path, known)]
-    found += line_faults(sources()) + structure.faults() + commands.faults() + run_faults()
+    found += line_faults(sources()) + structure.faults() + commands.faults()
+    found += run_faults() + setting_faults()
     print("\n".join(found) or "notebooks, package, run files and texts are in order")
     return bool(found)
 

@@ -53,8 +53,8 @@ def column_values(
         found = set(pc.list_value_length(column).unique().to_pylist())
         column = column.flatten()
     if found != {width} and len(table):
-        raise DataError(file, name, f"{sorted(found, key=str)} numbers a row, `Features.poses` says {width}: "
-                        "describe this robot's columns there")
+        counts = f"{sorted(found, key=str)} numbers per row, `Features.poses` says {width}"
+        raise DataError(file, name, f"{counts}: describe this robot's columns there")
     return column.to_numpy(zero_copy_only=False).astype(np.float32).reshape(-1, width)
 
 # %% ../../nbs/01_data/01_lerobot.ipynb #c641b495

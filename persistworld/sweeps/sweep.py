@@ -94,8 +94,9 @@ def read_table(
         for wrong in parameters:
             if wrong in known: continue
             near = difflib.get_close_matches(wrong, known, n=1)
-            raise ValueError(f"{path}: settings.{name}: {wrong!r} is not a parameter of {notebook} that a table "
-                             "may set" + (f": did you mean {near[0]!r}?" if near else ""))
+            hint = f": did you mean {near[0]!r}?" if near else ""
+            raise ValueError(f"{path}: settings.{name}: {wrong!r} is not a parameter of {notebook} that a "
+                             f"table may set{hint}")
         given_or_not = defaults | parameters
         places = [notebook.parent/given_or_not[k] for k in ("data", "checkpoint")]
         about = fingerprints(*places)

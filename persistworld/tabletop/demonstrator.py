@@ -173,7 +173,7 @@ def do_anything(env:Tabletop, hand:Hand)->Iterator[np.ndarray]: # poses, without
 
 # %% ../../nbs/02_tabletop/03_demonstrator.ipynb #329b1e88
 class Scripted:
-    "A policy for the scene that `env` stands in: call it once a step for the next pose"
+    "A policy for the scene that `env` stands in: call it once per step for the next pose"
     def __init__(self, env:Tabletop, seed:int):
         rng = np.random.default_rng((seed, 1)) # another stream than the scene's
         self.hand, self.wobble = Hand(env.scene.start, rng), np.zeros(3)

@@ -52,7 +52,7 @@ def add_robot(mujoco, spec, assets:Path)->None:
     for part, file in ((panda, files["panda"]), (hand, files["hand"])):
         for mesh in part.meshes: mesh.file = str(file.parent/mesh.file)
     for motor in list(panda.actuators): panda.delete(motor)
-    for stiffness, joint in zip((4500, 4500, 3500, 3500, 2000, 2000, 2000), panda.joints): # N m a radian
+    for stiffness, joint in zip((4500, 4500, 3500, 3500, 2000, 2000, 2000), panda.joints): # N m per radian
         joint.armature = .1
         servo = panda.add_actuator(name=f"servo_{joint.name}", target=joint.name)
         servo.trntype = mujoco.mjtTrn.mjTRN_JOINT
@@ -142,7 +142,7 @@ def place(model, data, item:Item)->None:
 # %% ../../nbs/02_tabletop/01_mujoco_model.ipynb #af1718d8
 def smooth_texture(
     corners:np.ndarray, # (n,n,3) colours in [0,1]
-    size:int=64, # pixels a side
+    size:int=64, # pixels of each side
 )->np.ndarray: # (size,size,3) uint8
     "Bilinear interpolation of a coarse grid of colours"
     n = len(corners)
