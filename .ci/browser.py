@@ -60,8 +60,9 @@ def made_up_log(run, shift):
         for i in range(1, 41):
             better = shift + .1*(1 - .9**i)
             line = dict(
-                step=i, reward=1.6 + better + .02*np.sin(7*i), best=1.7 + better, spread=.02 + .005*np.cos(5*i),
-                loss=.1 + 1/i, from_ref=i/4e3, seconds_score=3., seconds_update=2 + np.cos(i))
+                step=i, reward=1.6 + better + .02*np.sin(7*i), best=1.7 + better,
+                spread=.02 + .005*np.cos(5*i), loss=.1 + 1/i, from_ref=i/4e3,
+                seconds_score=3., seconds_update=2 + np.cos(i))
             f.write(json.dumps(line) + "\n")
             if i % 10 == 0: f.write(json.dumps(dict(step=i, held_out=1.4 + shift + i/400)) + "\n")
 
