@@ -4,6 +4,7 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 import papermill
+import structure
 
 PAPERMILL = { # its options, and how many values follow
     "-p": 2, "-r": 2, "-f": 1, "-y": 1, "-k": 1, "--cwd": 1, "--engine": 1, "--log-level": 1,
@@ -115,6 +116,20 @@ def text_faults(text):
     return list(dict.fromkeys(filter(None, found)))
 
 
+@cache
+def public_names(): # module -> names
+    return {f"persistworld.{m.name}": {*m.public} for m in structure.read_package()}
+
+
+def import_faults(text): # of code in a text: what it imports from the package is there
+    found = []
+    for module, names in re.findall(r"^from (persistworld[\w.]*) import ([\w, ]+)", text, re.M):
+        given = [name.split(" as ")[0].strip() for name in names.split(",")]
+        unknown = [name for name in given if name not in public_names().get(module, ())]
+        if unknown: found.append(f"{module} has no {', '.join(unknown)}")
+    return found
+
+
 def link_faults(path, text): # relative links lead to something
     text = re.sub(r"^ *```.*?^ *```|`[^`\n]+`", "", text, flags=re.M | re.S)
     links = [urlsplit(link) for link in re.findall(r"\]\(([^)\s]+)\)", text)]
@@ -123,7 +138,8 @@ def link_faults(path, text): # relative links lead to something
 
 
 def faults():
-    found = [f"{path}: {fault}" for path, text in written() for fault in text_faults(text)]
+    found = [f"{path}: {fault}" for path, text in written()
+             for fault in text_faults(text) + import_faults(text)]
     found += [f"{path}: {fault}" for path, text in written() if path.suffix in (".md", ".ipynb")
               for fault in link_faults(path, text)]
     return list(dict.fromkeys(found))

@@ -116,6 +116,12 @@ def test_commands():
     one(commands.link_faults(Path("docs/a.md"), links), "lost.md")
 
 
+def test_imports_in_texts():
+    assert commands.import_faults("from persistworld.model.edm import expand, scalings") == []
+    one(commands.import_faults("from persistworld.core import write_json"), "has no write_json")
+    one(commands.import_faults("from persistworld.model.edm import expand as e, lost"), "has no lost")
+
+
 def main():
     here = os.getcwd()
     for name, test in list(globals().items()):

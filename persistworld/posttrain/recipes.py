@@ -13,9 +13,9 @@ from ..core.machine import use_bf16
 from ..core.optimizer import LR_RULES
 from ..evaluate.metrics import LPIPS_LABELS, Metrics
 from ..model.samplers import SAMPLERS, Sampling
+from ..model.weights import model_facts
 from .contexts import PrefixLength
 from .contrast import WEIGHTINGS
-from ..model.weights import model_facts
 from .rewards import CREDITS, PixelReward, reward_identity
 
 # %% ../../nbs/06_posttrain/07_recipes.ipynb #22647e02
