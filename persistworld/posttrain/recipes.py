@@ -7,10 +7,10 @@ __all__ = ['OBJECTIVES', 'NOT_NEGATIVE', 'POSITIVE', 'AT_LEAST_ONE', 'BELOW_ONE'
            'check_learning', 'RunConfig', 'configure', 'run_identity']
 
 # %% ../../nbs/06_posttrain/07_recipes.ipynb #dc91cc19
-import difflib
 from dataclasses import asdict, dataclass, fields
 from ..core.machine import use_bf16
 from ..core.optimizer import LR_RULES
+from ..core.parameters import did_you_mean
 from ..evaluate.metrics import LPIPS_LABELS, Metrics
 from ..model.samplers import SAMPLERS, Sampling
 from ..model.weights import model_facts
@@ -184,8 +184,7 @@ def configure(
     values = dict(RECIPES[recipe])
     for name, value in overrides.items():
         if name not in values:
-            near = difflib.get_close_matches(name, values, n=1)
-            raise ValueError(f"unknown setting {name!r}" + (f": did you mean {near[0]!r}?" if near else ""))
+            raise ValueError(f"unknown setting {name!r}{did_you_mean(name, values)}")
         if value is None: continue
         if type(value) is int and type(values[name]) is float: value = float(value)
         values[name] = value

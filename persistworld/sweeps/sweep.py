@@ -7,16 +7,18 @@ __all__ = ['KINDS', 'NOT_IN_TABLES', 'Run', 'Table', 'fingerprints', 'read_field
            'run_notebook', 'Jobs', 'sweep']
 
 # %% ../../nbs/07_sweeps/00_sweep.ipynb #c4ff721f
-import ast, difflib, os, subprocess, sys
-from dataclasses import asdict, dataclass, field
+import ast, os, subprocess, sys
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 import papermill
 import submitit
 import yaml
 from ..core.files import digest
+from ..core.parameters import did_you_mean
 from ..data.readers import open_dataset
-from ..model.weights import from_pretrained, weights_fingerprint
+from ..evaluate.rows import model_stats
+from ..model.weights import from_pretrained, model_facts
 from ..posttrain.recipes import configure
 
 # %% ../../nbs/07_sweeps/00_sweep.ipynb #69891a64
@@ -57,8 +59,8 @@ def fingerprints(
     "What a run's result depends on beside its settings"
     base = from_pretrained(checkpoint)
     dataset = open_dataset(data, size=base.config.size, on_bad="skip")
-    facts = dict(weights=weights_fingerprint(base), model=asdict(base.config), data=dataset.fingerprint())
-    return dict(base_and_data=digest(facts))
+    stats, _ = model_stats(base.config.pose_stats, dataset)
+    return dict(base_and_data=digest(dict(data=dataset.fingerprint(), **model_facts(base, stats))))
 
 # %% ../../nbs/07_sweeps/00_sweep.ipynb #5c8d5457
 KINDS = dict(title=str, note=str, common=dict, seeds=list, settings=dict) # of a table's file
@@ -93,13 +95,10 @@ def read_table(
         parameters = given["common"] | (more or {})
         for wrong in parameters:
             if wrong in known: continue
-            near = difflib.get_close_matches(wrong, known, n=1)
-            hint = f": did you mean {near[0]!r}?" if near else ""
             raise ValueError(f"{path}: settings.{name}: {wrong!r} is not a parameter of {notebook} that a "
-                             f"table may set{hint}")
-        given_or_not = defaults | parameters
-        places = [notebook.parent/given_or_not[k] for k in ("data", "checkpoint")]
-        about = fingerprints(*places)
+                             f"table may set{did_you_mean(wrong, known)}")
+        values = defaults | parameters
+        about = fingerprints(notebook.parent/values["data"], notebook.parent/values["checkpoint"])
         try: runs += [checked(Run(str(name), seed, parameters, about)) for seed in given["seeds"]]
         except (TypeError, ValueError) as e: raise ValueError(f"{path}: settings.{name}: {e}") from None
     return Table(given["title"], given["note"], runs)
