@@ -7,6 +7,7 @@ __all__ = ['cosine_lr', 'TrainState', 'train']
 
 # %% ../../nbs/00_core/10_supervised.ipynb #ceb4a231
 import json, math, time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Callable
 import torch
@@ -65,6 +66,16 @@ class TrainState:
         "Put the averaged weights into the module"
         for n, p in self.params.items(): p.copy_(self.ema[n])
 
+    @contextmanager
+    def averaged(self):
+        "The averaged weights in the module, for the length of a `with` block"
+        now = {n: p.detach().clone() for n, p in self.params.items()}
+        self.use_average()
+        try: yield
+        finally:
+            with torch.no_grad():
+                for n, p in self.params.items(): p.copy_(now[n])
+
     def state_dict(self)->dict:
         params = {n: p.detach() for n, p in self.params.items()}
         return dict(params=params, ema=self.ema, optimizer=self.optimizer.state_dict(), step=self.step)
@@ -88,6 +99,8 @@ def train(
     save_every:int=100, # steps
     log_every:int=10, # steps whose means make a line of the log
     until:int|None=None, # stop (and save) here instead of at `steps`, to go on another time
+    look:Callable[[], dict]|None=None, # called with the averaged weights in place; gives numbers for the log
+    look_every:int=0, # steps between such calls; 0: none
 )->TrainState:
     "Train, or go on training, until `steps`"
     folder = Path(folder)
@@ -108,6 +121,9 @@ def train(
             means = {k: sum(w[k] for w in window)/len(window) for k in window[0]}
             with open(log, "a") as f: f.write(json.dumps(dict(step=state.step, **means)) + "\n")
             window = []
+        if look and look_every and state.step % look_every == 0:
+            with state.averaged(), open(log, "a") as f:
+                f.write(json.dumps(dict(step=state.step, **look())) + "\n")
         if state.step % save_every == 0 or state.step == until:
             checkpoints.save(state.step, state.state_dict())
     return state

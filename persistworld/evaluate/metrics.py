@@ -118,7 +118,6 @@ def load_lpips(
     return net.requires_grad_(False).eval().to(on or device())
 
 # %% ../../nbs/05_evaluate/00_metrics.ipynb #16537d0b
-@torch.no_grad()
 def lpips_distance(
     pred:Tensor, # (N, 3, H, W) in [0,1]
     truth:Tensor, # (N, 3, H, W) in [0,1]
@@ -178,7 +177,6 @@ class Metrics:
         joined = {name: torch.cat([part[name] for part in parts]) for name in METRICS}
         return {name: x.double().cpu().numpy().reshape(pred.shape[:-3]) for name, x in joined.items()}
 
-    @torch.no_grad()
     def views(self,
         pred:Tensor, # (B, V, T, 3, H, W) in [0,1]
         truth:Tensor, # same shape
@@ -188,7 +186,6 @@ class Metrics:
         each = self.of(pred.flatten(0, 2), truth.flatten(0, 2))
         return {name: x.view(B, V, T).mean(2) for name, x in each.items()}
 
-    @torch.no_grad()
     def patches(self,
         pred:Tensor, # (N, 3, H, W) in [0,1]
         truth:Tensor, # same shape

@@ -25,14 +25,16 @@ from ..posttrain.rewards import PixelReward, Reward
 
 # %% ../../nbs/08_look/04_group_making.ipynb #5b0b785e
 def judge(
-    rewards:Tensor, # (K,), or finer, (K, F, V, L, rows, columns)
+    rewards:Tensor, # (K,), or finer, (K, F, V, L, rows, columns), or of latents, (K, F, V, L, C, h, w)
     reward:Reward, # that gave them
     views:int, # V
     best:int, # candidates that the loss sees: from the top ...
     worst:int, # ... and from the bottom
 )->dict[str, np.ndarray]: # rewards, parts, chosen, weights of a `Group`
     "What the trainer makes of a group's rewards"
-    R, r = per_candidate(rewards[None]), preference(advantages(rewards[None]))[0]
+    common = (5, 6, 7) if rewards.ndim == 7 else ()
+    R, r = per_candidate(rewards[None]), preference(advantages(rewards[None], common))[0]
+    if common: r = r.mean(4) # over the channels
     picks = select(R, best, worst)[0]
     chosen = torch.zeros(len(rewards), dtype=torch.int8)
     chosen[picks[:best]], chosen[picks[best:]] = 1, -1
@@ -67,13 +69,13 @@ def make_group(
     "Roll out one prefix, continue it K times, score the continuations"
     c = collector.config
     P = prefix_length(collector, model.config.hop, group)
-    situations = collector.read(model, 0, {group: P}, [list(range(c.candidates))], {})
+    situations = collector.read(model, 0, {}, {group: P})
     with model.autocast():
         chunks = collector.branch(model, situations, 0, collector.prefix(model, situations, 0))
     R, terms = collector.score(model, reward, situations, chunks)
     (situation,), (truth,) = situations.contexts, situations.truths
     pred = decoded(model, chunks, collector.batch)
-    if not set(METRICS) <= set(terms): # a reward of your own
+    if collector.latent or not set(METRICS) <= set(terms): # of the group's mean, or a reward of your own
         terms = c.metrics.views(pred, truth.frames.expand_as(pred))
     terms = {m: terms[m].double().cpu().numpy() for m in METRICS}
     judged = judge(R.cpu(), reward, truth.frames.shape[1], c.best, c.worst)

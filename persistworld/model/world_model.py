@@ -205,6 +205,8 @@ class WorldModel(nn.Module):
     def __init__(self, config:WorldModelConfig, tokenizer=None):
         super().__init__()
         self.config, self.tokenizer = config, tokenizer
+        self.network = call_unet # how the UNet is called: a faster way may take its place
+        self.variant = "" # which weights are active, where there are several: see the policies notebook
         self.bf16 = False # what `autocast` computes in; no part of the weights, which stay float32
         self.unet = set_norm_groups(UNetSpatioTemporalConditionModel(**config.unet), config.norm_groups)
         self.unet.set_attn_processor(attend)
@@ -243,7 +245,7 @@ class WorldModel(nn.Module):
         current = repeat(current, "b c h w -> b t c h w", t=frames.shape[1])
         aug = self.config.noise_aug if noise_aug is None else noise_aug
         ids = x.new_tensor([[self.config.fps, self.config.motion_bucket, aug]]).expand(B, 3)
-        F_x = call_unet(self.unet, torch.cat([frames, current], 2), s.c_noise, cond.tokens, ids)
+        F_x = self.network(self.unet, torch.cat([frames, current], 2), s.c_noise, cond.tokens, ids)
         return s.c_skip*x + s.c_out*F_x[:, -L:] # the history's outputs are dropped
 
     def embed_text(self, instructions:list[str])->Tensor: # (B, E)
@@ -269,9 +271,8 @@ class WorldModel(nn.Module):
         if seeds is not None: z = z + posterior.std.view_as(z)*randn(seeds, *z.shape[1:], device=z.device)
         return stack_views(z)*self.vae.config.scaling_factor
 
-    @torch.no_grad()
     def decode(self,
-        latents:Tensor, # (B, T, C, V*h, w)
+        latents:Tensor, # (B, T, C, V*h, w); where they require a gradient, the frames carry it
         chunk:int|None=None, # frames that the temporal decoder sees at once; None: the configuration's
     )->Tensor: # (B, V, T, 3, H, W) in [0, 1]
         "Latents to frames, a few frames at a time"

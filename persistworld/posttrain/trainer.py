@@ -17,7 +17,7 @@ from ..core.processes import Stopped, gather, ranks, watch
 from ..data.episodes import Dataset, PoseStats
 from ..model.world_model import WorldModel
 from .collect import COLLECTORS, group_log
-from .policies import Policies
+from .policies import make_policies
 from .recipes import RLConfig, run_identity
 from .update import update
 
@@ -42,9 +42,9 @@ class Trainer:
         self.collector.check_room(model)
         self.identity = run_identity(config, model, dataset.fingerprint(), stats, self.reward)
         self.checkpoints = Checkpoints(self.folder/"checkpoints", self.identity, keep)
-        self.policies = Policies(model, config.rank, config.alpha, config.seed, config.lora_blocks,
-                                 encoder=config.encoder_lr > 0)
-        self.optimizer = MuonAdamW(self.policies.parameters(), config.lr, config.lr_rule,
+        self.policies = make_policies(model, config.rank, config.alpha, config.seed, config.lora_blocks,
+                                      encoder=config.encoder_lr > 0)
+        self.optimizer = MuonAdamW(self.policies.parameters(), config.lr, config.lr_rule, rest=config.rest,
                                    relative={"action_encoder": config.encoder_lr})
         theta = self.policies.parameters()
         self.ema = {n: p.detach().clone() for n, p in theta.items()} if config.ema else {}
@@ -65,7 +65,7 @@ class Trainer:
         batch = self.collector.batch
         try:
             collected, clock = self.collector.collect(self.policies, self.reward, self.done), Clock()
-            log = update(self.policies, self.optimizer, collected, self.config, self.done, batch)
+            log = update(self.policies, self.optimizer, collected, self.config, self.done, batch, self.reward)
         except RuntimeError as e: # torch has no common class for CPU and device
             if not any(words in str(e) for words in ("out of memory", "can't allocate memory")): raise
             raise MemoryError(f"step {self.done} does not fit in memory: lower batch={batch}, then "
@@ -143,5 +143,6 @@ class Trainer:
         for name in "theta", "old":
             for n, p in self.policies.parameters(name).items(): p.copy_(state[name][n])
         for n, p in self.ema.items(): p.copy_(state["ema"][n])
+        self.policies.compare()
         self.optimizer.load_state_dict(state["optimizer"])
         self.done = state["step"]
