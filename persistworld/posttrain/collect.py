@@ -348,7 +348,10 @@ class TeacherForcing(OwnHistory):
 
 # %% ../../nbs/06_posttrain/08_collect.ipynb #8499c1f7
 class RewardGradient(OwnHistory):
-    "Start noise after the model's own prefix, and the truth"
+    "Start noise after the model's own prefix, and the truth: one sample for each group, whatever K"
+    def __init__(self, dataset:Dataset, config:RLConfig, *args, **kwargs):
+        super().__init__(dataset, replace(config, candidates=1, best=1, worst=0), *args, **kwargs)
+
     def branch(self, model, situations:Situations, step:int, buffer)->list[Chunk]:
         return starts(model, buffer, situations.ahead, self.seeds(situations, step))
 

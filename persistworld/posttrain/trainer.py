@@ -74,7 +74,7 @@ class Trainer:
         clock("update")
         self.done += 1
         seconds = {f"seconds_{phase}": s for phase, s in (collected.seconds | clock.seconds).items()}
-        return dict(**group_log(collected), **log, from_ref=self.policies.distance("theta"),
+        return dict(**(group_log(collected) | log), from_ref=self.policies.distance("theta"),
                     old_from_ref=self.policies.distance("old"), **seconds, memory_gb=peak_memory())
 
     def run(self,
