@@ -201,7 +201,7 @@ RECIPES["laptop"] = RECIPES["paper"] | dict(
     candidates=4, best=2, worst=2, # what looks show; the objective needs no candidates
     sampler_steps=6, steps_eval=6,
     w_lpips=2., lpips="alex-random-trunk", # a random trunk needs no download, and gives smaller distances
-    precision="auto", episodes=16, batch=20, checkpointing=False, look_every=6, look_episodes=2, save_every=4)
+    precision="auto", episodes=16, batch=5, checkpointing=False, look_every=6, look_episodes=2, save_every=4)
 RECIPES["laptop-contrast"] = RECIPES["laptop"] | dict(
     objective="contrast", credit="path", # each latent number of a candidate is judged by itself
     P_mean=0., P_std=1., # where the gradient of the contrast is nearest to that of the reward

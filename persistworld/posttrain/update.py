@@ -120,15 +120,13 @@ def reward_losses(
     reward:Reward,
     part:Batch, # of n samples
     config:RLConfig,
-    step:int,
+    shift:float, # factor of the sampler's noise levels
 )->tuple[Tensor, Tensor]: # (n,) minus the reward, (n,) zeros
     "What `objective='reward-gradient'` minimises"
     texts = [collected.texts[i] for i in part.at] if collected.texts else None
-    chunk, first = collected.chunks[0], collected.rows[part.at[0]]
-    shift = np.exp(config.jitter*np.random.default_rng((config.seed, step, *first)).uniform(-1, 1))
     with policies.use("theta") as model:
         with model.autocast():
-            x = finish(model, chunk, part.at, config.sampling, config.last_calls, texts, shift)
+            x = finish(model, collected.chunks[0], part.at, config.sampling, config.last_calls, texts, shift)
         R, _ = reward(model, x.float(), Truth(*[y if y is None else y[part.at] for y in collected.truth]))
     R = R.flatten(1).mean(1) if R.ndim > 1 else R
     for i, score in zip(part.at, R.tolist()):
@@ -165,9 +163,10 @@ def accumulate(
     alone = config.objective == "reward-gradient" # one sample for each group, and no noise levels
     draws, each = (1, 1) if alone else (config.draws, config.best + config.worst)
     total = len(groups)*each*draws*config.horizon
+    shift = np.exp(config.jitter*np.random.default_rng((config.seed, step, groups[0])).uniform(-1, 1))
     log = dict(loss=0., kl=0.)
     for part in micro_batches(collected, samples, draws, batch):
-        if alone: loss, kl = reward_losses(policies, collected, reward, part, config, step)
+        if alone: loss, kl = reward_losses(policies, collected, reward, part, config, shift)
         else: loss, kl = losses(policies, collected, r, part, config, step)
         ((loss + config.kl_weight*kl).sum()/total).backward()
         log["loss"] += loss.sum().item()/total
