@@ -63,7 +63,7 @@ class Policies:
     def compare(self)->None:
         "Note whether old is where theta is: then one prediction does for both"
         pairs = zip(self.parameters("old").values(), self.parameters("theta").values())
-        self.old_is_theta = all(torch.equal(a, b) for a, b in pairs)
+        self.old_is_theta = all(a.is_meta or torch.equal(a, b) for a, b in pairs)
 
     def switch(self, name:str)->None:
         "Make a policy the active one"
