@@ -19,7 +19,7 @@ from ..evaluate.metrics import METRICS
 from .groups import Group, save_groups
 from ..model.world_model import WorldModel
 from ..posttrain.advantage import advantages, preference, select
-from ..posttrain.collect import Collector, per_candidate
+from ..posttrain.collect import Collector, per_candidate, within_groups
 from ..posttrain.contexts import draw_context
 from ..posttrain.rewards import PixelReward, Reward
 
@@ -32,9 +32,8 @@ def judge(
     worst:int, # ... and from the bottom
 )->dict[str, np.ndarray]: # rewards, parts, chosen, weights of a `Group`
     "What the trainer makes of a group's rewards"
-    common = (5, 6, 7) if rewards.ndim == 7 else ()
-    R, r = per_candidate(rewards[None]), preference(advantages(rewards[None], common))[0]
-    if common: r = r.mean(4) # over the channels
+    R, r = per_candidate(rewards[None]), preference(within_groups(rewards[None]))[0]
+    if r.ndim == 7: r = r.mean(4) # over the channels
     picks = select(R, best, worst)[0]
     chosen = torch.zeros(len(rewards), dtype=torch.int8)
     chosen[picks[:best]], chosen[picks[best:]] = 1, -1

@@ -26,6 +26,15 @@ class Truth(NamedTuple):
         "Each sample `n` times in a row, for `n` candidates of one context"
         return Truth(*[x if x is None else x.repeat_interleave(n, 0) for x in self])
 
+    def pick(self, samples:list[int])->"Truth":
+        "Some of the samples"
+        return Truth(*[x if x is None else x[samples] for x in self])
+
+    @classmethod
+    def join(cls, truths:list["Truth"])->"Truth":
+        "Samples of several in a row"
+        return cls(*[None if x[0] is None else torch.cat(x) for x in zip(*truths)])
+
     def during(self, at:slice)->"Truth": # of the T frames
         "A part of the time"
         frames, latents, masks = self

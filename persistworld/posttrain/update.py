@@ -23,7 +23,7 @@ from .collect import Collected, Preferences
 from .contrast import contrast_loss, kl_error
 from .policies import Policies, old_decay
 from .recipes import RLConfig
-from .rewards import Reward, Truth, over_latents
+from .rewards import Reward, over_latents
 
 # %% ../../nbs/06_posttrain/09_update.ipynb #39b46029
 def noise_levels(
@@ -127,7 +127,7 @@ def reward_losses(
     with policies.use("theta") as model:
         with model.autocast():
             x = finish(model, collected.chunks[0], part.at, config.sampling, config.last_calls, texts, shift)
-        R, _ = reward(model, x.float(), Truth(*[y if y is None else y[part.at] for y in collected.truth]))
+        R, _ = reward(model, x.float(), collected.truth.pick(part.at))
     R = R.flatten(1).mean(1) if R.ndim > 1 else R
     for i, score in zip(part.at, R.tolist()):
         if not isfinite(score):
