@@ -14,7 +14,8 @@ from ..core.files import digest, write_json
 from ..core.processes import gather, ranks, share
 from ..data.clips import Context
 from .metrics import Metrics
-from .rows import evaluate_rows, join_batches, load_values, save_values, truth_batches
+from .rows import (
+    evaluate_rows, join_batches, load_values, nothing_left, save_values, truth_batches)
 
 # %% ../../nbs/05_evaluate/09_baseline.ipynb #565a5cf9
 Skipped = list[tuple[str, str]] # (id, reason)
@@ -31,11 +32,12 @@ def evaluate_together(
 )->Found:
     "Score rows on the episodes of all processes"
     lost = list(skipped)
-    batches = truth_batches(share(contexts), batch=batch, skipped=lost)
+    batches = truth_batches(share(contexts), batch=batch, skipped=lost, none_is_fine=True)
     values, shown, _ = evaluate_rows(rows, batches, metrics, on)
     everyones = gather({ranks()[0]: (values, [e.id for e in shown], lost)}).values()
     parts, ids, lost = zip(*everyones)
-    return join_batches(list(parts)), sum(ids, []), sorted(set(sum(lost, [])))
+    if not any(ids): raise nothing_left(sum(lost, []))
+    return join_batches([part for part in parts if part]), sum(ids, []), sorted(set(sum(lost, [])))
 
 # %% ../../nbs/05_evaluate/09_baseline.ipynb #90b517f4
 def evaluate_once(

@@ -144,7 +144,7 @@ def roboengine_labels(
     try: from robo_engine.infer_engine import RoboEngineObjectSegmentation, RoboEngineRobotSegmentation
     except ImportError as e:
         raise ImportError("RoboEngine is not installed: see https://github.com/michaelyuancb/roboengine, or "
-                          "store masks made by another tool beside the episodes (see 00_episodes)") from e
+                          "store masks made by another tool beside the episodes (see 02_episodes)") from e
     def filled(masks): return np.stack([np.asarray(x) > 0 for x in masks])
     video = list(frames)
     is_robot = filled(RoboEngineRobotSegmentation().gen_video(video))

@@ -77,7 +77,8 @@ class Films:
                                     "train.ipynb (`videos`) and evaluate.ipynb write them:\n"
                                     f"  {TRAIN_COMMAND}")
         data = Path(data or self.summary.get("data", "none"))
-        self.dataset = open_dataset(data, on_bad="skip") if data.exists() else None
+        robot, fps = self.summary.get("features", ""), self.summary["fps"]
+        self.dataset = open_dataset(data, None, fps, robot, "skip") if data.exists() else None
         self.load = lru_cache(maxsize=4)(self._load)
 
     def video(self, id:str)->Path: return self.folder/"videos"/f"{id}.mp4"
@@ -150,7 +151,7 @@ def made_up_run(
 )->Path:
     "Evaluate two rows that need no model"
     dataset, metrics = open_dataset(data, size=(64, 96)), Metrics()
-    contexts, *_ = choose_contexts(dataset, clips, num_frames=5)
+    contexts, _ = choose_contexts(dataset, clips, num_frames=5)
     rows = dict(frozen=lambda chosen, truth: frozen(truth), base=darker)
     batches = truth_batches(contexts, episodes, episodes)
     values, shown, _ = evaluate_rows(rows, batches, metrics, torch.device("cpu"), Path(folder)/"videos")

@@ -17,8 +17,8 @@ import torch
 import traitlets
 from ..core.drawing import stacked_rows, to_uint8
 from ..core.machine import device
-from ..data.episodes import Dataset, Episode, PoseStats, denormalise_poses, normalise_poses
-from ..data.readers import open_dataset
+from ..data.robot import PoseStats, denormalise_poses, normalise_poses
+from ..data.readers import open_for
 from ..evaluate.rows import decode_clips, model_stats
 from .panels import Curves, Panel, Player, html_table, jpeg, wide
 from ..model.rollout import Buffer, clip_noise, next_clip
@@ -112,7 +112,7 @@ class Drive:
         self.hop = model.config.hop
 
     def start(self,
-        episode:Episode, # of the model's size
+        episode, # an Episode of the model's size
         frame:int=0, # the one that is observed
     )->None:
         "Begin at a recorded moment"
@@ -236,7 +236,7 @@ class DriveWorld(Panel):
     "Buttons, keys and sliders for `Drive`"
     def __init__(self,
         drive:Drive,
-        dataset:Dataset, # opened at the model's size
+        dataset, # a Dataset, opened at the model's size
         width:int=600, # of the picture, pixels
         pause:float=.1, # seconds between the new frames when they are shown
     ):
@@ -404,6 +404,6 @@ def open_drive(
         raise FileNotFoundError(f"{checkpoint}: no such model. `git checkout data/base` brings the shipped "
                                 "one back; your own comes out of train.ipynb, as outputs/<run>/model")
     model = from_pretrained(checkpoint).to(device())
-    dataset = open_dataset(data, size=model.config.size, on_bad="skip")
-    stats, _ = model_stats(model.config.pose_stats, dataset)
+    dataset = open_for(model.config, data, on_bad="skip")
+    stats, _ = model_stats(model.config, dataset)
     return DriveWorld(Drive(model, stats, sampling, seed), dataset)

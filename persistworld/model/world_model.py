@@ -38,6 +38,9 @@ class WorldModelConfig:
     motion_bucket: int = 127
     noise_aug: float = .02 # ... this one is 0 in training and 0.02 in the published inference code
     pose_stats: dict|None = None # {"p01": [...], "p99": [...]} of the training poses
+    frame_rate: float = 5. # frames per second of the data, not one of SVD's numbers above
+    rotation: str|None = None # what the poses mean, see `Features`; None: not known, so nothing is compared
+    gripper: str|None = None
 
     def __post_init__(self):
         self.size, self.views = tuple(self.size), tuple(self.views)
@@ -66,7 +69,8 @@ def ctrl_world_config()->WorldModelConfig:
     text_encoder = dict(
         hidden_size=512, intermediate_size=2048, num_attention_heads=8,
         num_hidden_layers=12, projection_dim=512)
-    return WorldModelConfig(unet=unet, vae=vae, text_encoder=text_encoder)
+    droid = dict(rotation="euler_xyz", gripper="closed_1")
+    return WorldModelConfig(unet=unet, vae=vae, text_encoder=text_encoder, **droid)
 
 # %% ../../nbs/03_model/01_world_model.ipynb #0bc152bb
 def tabletop_config(

@@ -19,7 +19,7 @@ from torch import Tensor
 from ..core.arrays import split_views, stream_seed
 from ..core.machine import Clock
 from ..core.processes import gather, ranks, share
-from ..data.episodes import Dataset, PoseStats
+from ..data.episodes import Dataset
 from .advantage import advantages, attribution, preference, select
 from .branching import (
     Chunk, candidates, go_on, shared_prefix, starts, true_clips, true_prefix)
@@ -138,7 +138,7 @@ class Collector:
     def __init__(self,
         dataset:Dataset, # opened at the model's size
         config:RLConfig,
-        stats:PoseStats, # that poses are normalised with
+        stats, # `PoseStats` that poses are normalised with
         split:str="train", # held: the training episodes that are kept for looks; val
         batch:int=16, # samples that are denoised at once; does not change results
     ):

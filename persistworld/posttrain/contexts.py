@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 from ..core.video import DataError
 from ..data.clips import Context
-from ..data.episodes import Episode, PoseStats, normalise_poses
+from ..data.episodes import Episode
+from ..data.robot import PoseStats, normalise_poses
 from ..model.world_model import WorldModel
 from .rewards import Truth
 

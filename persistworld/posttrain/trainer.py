@@ -14,7 +14,7 @@ from ..core.checkpoints import Checkpoints, trim_log
 from ..core.machine import Clock, peak_memory
 from ..core.optimizer import MuonAdamW, follow
 from ..core.processes import Stopped, gather, ranks, watch
-from ..data.episodes import Dataset, PoseStats
+from ..data.episodes import Dataset
 from ..model.world_model import WorldModel
 from .collect import COLLECTORS, group_log
 from .policies import make_policies
@@ -29,7 +29,7 @@ class Trainer:
         dataset:Dataset, # opened at the model's size
         config:RLConfig,
         folder:str|Path, # gets metrics.jsonl and checkpoints/
-        stats:PoseStats, # that poses are normalised with
+        stats, # `PoseStats` that poses are normalised with
         reward=None, # a `Reward`; None: the configuration's
         batch:int=16, # samples that are denoised at once; does not change results
         save_every:int=10, # steps

@@ -24,7 +24,8 @@ from ..core.arrays import randn, stack_views, stream_seed
 from ..core.files import write_atomic, write_json
 from ..core.machine import device
 from ..core.video import DataError
-from ..data.episodes import Dataset, Episode, read_json
+from ..data.episodes import Dataset, Episode
+from ..data.metadata import read_json
 from ..model.weights import check_state, read_config, read_state, weights_fingerprint
 from ..model.world_model import WorldModelConfig, make_vae
 from diffusers import AutoencoderKLTemporalDecoder
@@ -105,10 +106,10 @@ def check_cache(
 # %% ../../nbs/04_pretrain/01_latent_cache.ipynb #e727912f
 def latent_file(
     cache:str|Path,
-    id:str, # of the episode
+    episode:Episode,
 )->Path:
-    "Where an episode's latents are"
-    return Path(cache)/"latents"/f"{id}.safetensors"
+    "Where an episode's latents are; two splits may use the same id"
+    return Path(cache)/"latents"/f"{episode.split}-{episode.id}.safetensors"
 
 # %% ../../nbs/04_pretrain/01_latent_cache.ipynb #adbabb8b
 def read_latents(
@@ -116,7 +117,7 @@ def read_latents(
     episode:Episode,
 )->Tensor: # (T, C, V*h, w) float16
     "Latents of one episode; refuses those of a changed episode"
-    file = latent_file(cache, episode.id)
+    file = latent_file(cache, episode)
     if not file.exists():
         raise DataError(file, "latents", "this episode is not in the cache: encode the dataset again")
     try:
@@ -155,7 +156,7 @@ def encode_episode(
     except DataError as e: return e
     own_seed = stream_seed(seed, zlib.crc32(episode.id.encode()))
     x = encode_frames(vae, frames, posterior, own_seed, batch).half()
-    file, meta = latent_file(cache, episode.id), dict(episode=episode.fingerprint())
+    file, meta = latent_file(cache, episode), dict(episode=episode.fingerprint())
     if not x.isfinite().all(): return DataError(file, "latents", "NaN or infinite: the VAE is damaged")
     write_atomic(file, lambda p: save_file(dict(latents=x.contiguous()), p, meta))
 

@@ -16,7 +16,7 @@ import submitit
 import yaml
 from ..core.files import digest
 from ..core.parameters import did_you_mean
-from ..data.readers import open_dataset
+from ..data.readers import open_for
 from ..evaluate.rows import model_stats
 from ..model.weights import from_pretrained, model_facts
 from ..posttrain.recipes import configure
@@ -58,8 +58,8 @@ def fingerprints(
 )->dict:
     "What a run's result depends on beside its settings"
     base = from_pretrained(checkpoint)
-    dataset = open_dataset(data, size=base.config.size, on_bad="skip")
-    stats, _ = model_stats(base.config.pose_stats, dataset)
+    dataset = open_for(base.config, data, on_bad="skip")
+    stats, _ = model_stats(base.config, dataset)
     return dict(base_and_data=digest(dict(data=dataset.fingerprint(), **model_facts(base, stats))))
 
 # %% ../../nbs/07_sweeps/00_sweep.ipynb #5c8d5457
