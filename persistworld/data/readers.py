@@ -17,7 +17,7 @@ import numpy as np
 
 from .episodes import Dataset, Episode
 from .lerobot import Builders, lerobot_v21, lerobot_v30
-from .metadata import entry, instruction, read_json, visible
+from .metadata import entry, inside, instruction, read_json, visible
 from .robot import DROID_FEATURES, Features, check_poses, read_features, resample_stride
 from ..core.video import DataError, Video, check_file
 
@@ -66,7 +66,7 @@ def listed_files(
         expected = f"expected {len(features.views)} ({', '.join(features.views)})"
         raise DataError(file, key, f"{len(entries)} views with a {item!r}, {expected}: "
                         "restore the view, or name this robot's in `Features`")
-    return [(path/e[item], f"{key}[{i}]") for i, e in enumerate(entries)]
+    return [(inside(path, e[item], file, f"{key}[{i}]"), f"{key}[{i}]") for i, e in enumerate(entries)]
 
 # %% ../../nbs/01_data/04_readers.ipynb #f26f36c3
 RATE = 5 # Hz, of what this layout stores

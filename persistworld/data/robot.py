@@ -197,6 +197,10 @@ class PoseStats:
 
     def __post_init__(self): # lists, as in a model's config.json, will do
         self.p01, self.p99 = np.asarray(self.p01, np.float32), np.asarray(self.p99, np.float32)
+        if self.p01.ndim != 1 or self.p01.shape != self.p99.shape:
+            raise ValueError(f"pose statistics of shapes {self.p01.shape} and {self.p99.shape}: damaged")
+        if not (np.isfinite(self.p01).all() and np.isfinite(self.p99).all()):
+            raise ValueError("pose statistics that are not finite: damaged; compute them again")
 
     @classmethod
     def from_poses(cls,

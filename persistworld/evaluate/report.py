@@ -8,6 +8,7 @@ __all__ = ['PUBLISHED', 'STYLE', 'beside', 'view_names', 'paired_views', 'gain_p
 
 # %% ../../nbs/05_evaluate/08_report.ipynb #6d343c67
 import html
+from urllib.parse import quote
 from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
@@ -138,7 +139,8 @@ def tables_page(
     render, title = create_markdown(plugins=["table"]), html.escape(title)
     body = "".join(f"<h2>{html.escape(name)}</h2>{render(text)}" for name, text in tables.items())
     pictures = sorted(f.name for f in Path(path).parent.glob("*.png"))
-    body += "".join(f'<p><img src="{name}" style="max-width:100%"></p>' for name in pictures)
+    shown = [f'<p><img src="{html.escape(quote(name))}" style="max-width:100%"></p>' for name in pictures]
+    body += "".join(shown)
     head = f"<!doctype html><meta charset=utf-8><title>{title}</title><style>{STYLE}</style>"
     page = f"{head}<h1>{title}</h1>{body}"
     return write_atomic(path, lambda part: part.write_text(page, encoding="utf8"))

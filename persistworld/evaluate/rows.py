@@ -17,9 +17,9 @@ from torch import Tensor
 from ..core.arrays import stream_seed
 from ..core.drawing import stacked_rows
 from ..core.files import write_atomic
+from ..core.parameters import plain_name
 from ..core.video import DataError, write_video
 from ..data.clips import Context, rollout_contexts
-from ..data.episodes import Dataset
 from ..data.robot import PoseStats, angles_of, normalise_poses
 from .metrics import Metrics
 from ..model.rollout import rollout
@@ -30,7 +30,7 @@ SPLITS = "val", "train", "all"
 
 
 def choose_contexts(
-    dataset:Dataset,
+    dataset, # a Dataset
     clips:int, # of a rollout
     num_frames:int, # L, frames per clip: the model's
     split:str="val", # one of `SPLITS`
@@ -82,7 +82,7 @@ def nothing_left(
 # %% ../../nbs/05_evaluate/01_rows.ipynb #dd553fa9
 def model_stats(
     config, # a WorldModelConfig: pose_stats, and what the poses mean
-    dataset:Dataset, # asked where the model has none
+    dataset, # a Dataset, asked where the model has none
 )->tuple[PoseStats, str]: # statistics; "model" or "dataset"
     "Pose statistics to normalise with"
     if not config.pose_stats: return dataset.statistics(), "dataset"
@@ -97,7 +97,8 @@ def episode_seed(
     return stream_seed(seed, zlib.crc32(id.encode()))
 
 # %% ../../nbs/05_evaluate/01_rows.ipynb #6b29df36
-ROWS = "frozen", "vae", "base", "true history" # names that have a meaning of their own
+# names that have a meaning of their own
+ROWS = "frozen", "vae", "base", "true history", "shuffled poses", "other motion"
 
 
 def named_models(
@@ -111,6 +112,7 @@ def named_models(
         raise ValueError(f"others={others!r} must be name=folder, separated by commas, "
                          "with names of their own")
     for name, folder in models.items():
+        plain_name(name) # of files, too
         if not Path(folder).exists(): raise FileNotFoundError(f"{name}: no such folder: {folder}")
     return models
 

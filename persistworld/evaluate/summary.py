@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['VIEW_GROUPS', 'by_group', 'per_clip', 'summarise_row', 'frame_score', 'combined_score', 'compare', 'make_summary',
-           'check_summary', 'run_folder', 'save_results', 'load_summary']
+           'check_summary', 'save_results', 'load_summary']
 
 # %% ../../nbs/05_evaluate/02_summary.ipynb #bcbf70f8
 import json
@@ -151,16 +151,6 @@ def _check_pair(pair, groups, rows):
         _need(shares, where, "must have win_rate and p in [0, 1]")
 
 # %% ../../nbs/05_evaluate/02_summary.ipynb #db6d9946
-def run_folder(
-    outputs:str|Path, # of all runs
-    run:str, # name of the run
-)->Path:
-    "Where a run's results go"
-    if not run or run != Path(run).name:
-        raise ValueError(f"run={run!r} must be a plain name: it becomes a folder")
-    return Path(outputs)/run
-
-
 def save_results(
     folder:str|Path,
     summary:dict,

@@ -13,7 +13,7 @@ from ..core.drawing import side_by_side, stacked_rows
 from ..evaluate.metrics import METRICS
 from .films import difference
 from .groups import Group, Groups
-from .panels import Curves, Panel, Player, heat, html_table, jpeg, wide
+from .panels import Curves, Html, Panel, Player, heat, html_table, jpeg, wide
 
 # %% ../../nbs/08_look/05_branch_browser.ipynb #768a710f
 def preferred(
@@ -192,6 +192,6 @@ def group_table(
         for m, v in columns:
             x = group.terms[m][k, v]
             number = f"{x:.{DIGITS[m]}f}"
-            row.append(f"<b>{number}</b>" if x == best[m, v] else number)
+            row.append(Html(f"<b>{number}</b>") if x == best[m, v] else number)
         rows.append(row)
     return html_table(heads, rows, None if candidate is None else list(group.order).index(candidate))

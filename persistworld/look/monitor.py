@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 from plotly.colors import qualitative
 from plotly.subplots import make_subplots
 from .films import TRAIN_COMMAND
-from .panels import Panel, html_table, on_point, runs_with, wide
+from .panels import Panel, escaped, html_table, on_point, runs_with, wide
 
 # %% ../../nbs/08_look/07_monitor.ipynb #c6283018
 class Tail:
@@ -167,9 +167,9 @@ class TrainingMonitor(Panel):
 
     def _trace(self, run, panel, line, legend): # a curve without points yet
         self.figure.add_scatter(
-            row=panel//3 + 1, col=panel % 3 + 1, name=run, legendgroup=run, showlegend=legend, line=line,
-            mode="lines+markers", marker_size=4,
-            hovertemplate=f"{run}, step %{{x}}: %{{y:.5g}}<extra></extra>")
+            row=panel//3 + 1, col=panel % 3 + 1, name=escaped(run), legendgroup=run, showlegend=legend,
+            line=line, mode="lines+markers", marker_size=4,
+            hovertemplate=f"{escaped(run)}, step %{{x}}: %{{y:.5g}}<extra></extra>")
         trace = self.figure.data[-1]
         on_point(trace.on_click, lambda x, i: self.answer(self.look, run, int(x)))
         return trace

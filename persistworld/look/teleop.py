@@ -20,7 +20,7 @@ from ..core.machine import device
 from ..data.robot import PoseStats, denormalise_poses, normalise_poses
 from ..data.readers import open_for
 from ..evaluate.rows import decode_clips, model_stats
-from .panels import Curves, Panel, Player, html_table, jpeg, wide
+from .panels import Curves, Html, Panel, Player, html_table, jpeg, wide
 from ..model.rollout import Buffer, clip_noise, next_clip
 from ..model.samplers import Sampling
 from ..model.weights import from_pretrained
@@ -386,7 +386,7 @@ def range_table(
     part = ((pose - stats.p01)/(stats.p99 - stats.p01)).clip(0, 1)
     def bar(p):
         place = f"position:relative;left:{114*p:.0f}px;width:6px;height:8px;background:#1f77b4"
-        return f'<div style="width:120px;height:8px;background:#ddd"><div style="{place}"></div></div>'
+        return Html(f'<div style="width:120px;height:8px;background:#ddd"><div style="{place}"></div></div>')
     rows = []
     for name, x, low, p, high in zip(pose_names(len(pose)), pose, stats.p01, part, stats.p99):
         rows.append([name, f"{x:+.3f}", f"{low:+.3f}", bar(p), f"{high:+.3f}"])

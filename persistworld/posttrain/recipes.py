@@ -8,6 +8,7 @@ __all__ = ['OBJECTIVES', 'BRANCHINGS', 'NOT_NEGATIVE', 'POSITIVE', 'AT_LEAST_ONE
 
 # %% ../../nbs/06_posttrain/07_recipes.ipynb #dc91cc19
 from dataclasses import asdict, dataclass, fields
+from math import isfinite
 from ..core.machine import use_bf16
 from ..core.optimizer import LR_RULES
 from ..core.parameters import did_you_mean
@@ -21,7 +22,8 @@ from .rewards import CREDITS, PixelReward, reward_identity
 # %% ../../nbs/06_posttrain/07_recipes.ipynb #22647e02
 OBJECTIVES = "contrast", "reward-gradient", "own_history", "teacher_forcing"
 BRANCHINGS = "prefix", "along"
-NOT_NEGATIVE = "best", "worst", "prefix_grow", "seed", "lr", "encoder_lr", "kl_weight", "old_slope", \
+NOT_NEGATIVE = "w_lpips", "w_ssim", "w_psnr", "w_wrist", "best", "worst", "prefix_grow", "seed", "lr", \
+    "encoder_lr", "kl_weight", "old_slope", \
     "rank", "lr_fall", "hold_out", "rest", "jitter"
 POSITIVE = "beta", "alpha", "max_norm", "P_std"
 AT_LEAST_ONE = "contexts", "candidates", "horizon", "draws", "inner", "last_calls"
@@ -110,6 +112,9 @@ def check_types(config)->None: # a dataclass
     for f in fields(config):
         value = getattr(config, f.name)
         if type(value) is not f.type: raise TypeError(f"{f.name}={value!r} must be a {f.type.__name__}")
+        if f.type is float and not isfinite(value): raise ValueError(f"{f.name}={value} must be a finite "
+                                                                     f"number")
+        if f.type is int and abs(value) >= 2**63: raise ValueError(f"{f.name}={value} is too large")
 
 
 def check_learning(config:RLConfig)->None:
@@ -137,6 +142,12 @@ def check_learning(config:RLConfig)->None:
     if config.objective == "reward-gradient" and config.horizon > 1: refuse("objective", "needs horizon=1")
     if config.branching == "along" and (config.horizon > 1 or config.prefix_grow):
         refuse("branching", "needs horizon=1 and prefix_grow=0: rollouts go on from a candidate")
+    if config.objective == "contrast" and config.candidates < 2:
+        refuse("candidates", "leaves nothing to compare within a group")
+    if config.objective in OBJECTIVES[:2] and not config.w_lpips + config.w_ssim + config.w_psnr > 0:
+        refuse("w_lpips", f"with w_ssim={config.w_ssim} and w_psnr={config.w_psnr}: a reward without "
+                          f"weights is "
+                          "the same for everything")
     if config.inner > config.groups: refuse("inner", f"is more than the {config.groups} groups of a step")
     config.prefix, config.reward(2)
 
@@ -163,7 +174,7 @@ class RunConfig:
         fall = self.learning.lr_fall
         if fall and self.steps > fall:
             raise ValueError(f"steps={self.steps}: after lr_fall={fall} nothing moves")
-        least = dict(steps=0, episodes=0, clips=1, batch=1, look_every=0, look_episodes=1, videos=0,
+        least = dict(steps=1, episodes=0, clips=1, batch=1, look_every=0, look_episodes=1, videos=0,
                      save_every=1)
         for name, smallest in least.items():
             value = getattr(self, name)

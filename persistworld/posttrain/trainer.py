@@ -10,7 +10,7 @@ import json, signal
 from pathlib import Path
 import torch
 from tqdm import tqdm
-from ..core.checkpoints import Checkpoints, trim_log
+from ..core.checkpoints import Checkpoints, read_log, trim_log
 from ..core.machine import Clock, peak_memory
 from ..core.optimizer import MuonAdamW, follow
 from ..core.processes import Stopped, gather, ranks, watch
@@ -88,6 +88,8 @@ class Trainer:
                              "another run name")
         self.folder.mkdir(parents=True, exist_ok=True)
         if ranks()[0] == 0: trim_log(self.folder/"metrics.jsonl", self.done)
+        def look_is_due(): return bool(evaluate and evaluate_every and self.done % evaluate_every == 0)
+        if look_is_due() and self.look_is_missing(): self.note(evaluate(self.policies, self.done))
         bar = tqdm(total=steps, initial=self.done, desc=self.folder.name, mininterval=5,
                    disable=ranks()[0] > 0)
         with watch(signal.SIGTERM) as signals, bar:
@@ -96,7 +98,7 @@ class Trainer:
                 self.note(numbers)
                 stop, due = self.told(signals), self.done % self.save_every == 0 or self.done == steps
                 if stop or due: self.save()
-                if evaluate and evaluate_every and self.done % evaluate_every == 0 and not stop:
+                if look_is_due() and not stop:
                     self.note(evaluate(self.policies, self.done))
                     stop = self.told(signals)
                     if stop and not due: self.save()
@@ -106,6 +108,13 @@ class Trainer:
                 if not stop: continue
                 raise Stopped(f"told to stop after step {self.done} of {steps}; the same command goes on "
                               "from here")
+
+    def look_is_missing(self)->bool:
+        "Nobody has looked at this step: at the start, or because the run was killed while it looked"
+        looked = False
+        if ranks()[0] == 0 and (self.folder/"metrics.jsonl").exists():
+            looked = any(row["step"] == self.done and "reward" not in row for row in read_log(self.folder))
+        return not any(gather({ranks()[0]: looked}).values())
 
     def note(self, numbers:dict)->None:
         "A line of the log, of the first process"

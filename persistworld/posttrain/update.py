@@ -15,7 +15,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 from ..core.arrays import randn, stack_views, stream_seed
-from ..core.processes import gather, ranks
+from ..core.processes import gather, ranks, together
 from ..model.edm import expand, sample_sigma
 from ..model.rollout import clip_condition
 from .branching import Chunk, finish
@@ -215,4 +215,5 @@ def optimizer_step(policies:Policies, optimizer, config:RLConfig, step:int)->flo
 def add_gradients(params:dict[str, Tensor])->None:
     "Sum of the gradients of all processes"
     if not dist.is_initialized(): return
-    for p in params.values(): dist.all_reduce(p.grad)
+    with together("adding gradients", ranks()[0]):
+        for p in params.values(): dist.all_reduce(p.grad)
