@@ -81,8 +81,7 @@ def plain_name(
     odd = run != run.strip() or run.startswith(".") or not run.isprintable() or set(run) & set('/\\:*?"<>|')
     if run and not odd and len(run.encode()) <= 100: return run
     raise ValueError(f"run={run[:120]!r} must be a plain name of at most 100 letters, without / \\ : * ? \" "
-                     f"< > | or a "
-                     "leading dot: it becomes a folder")
+                     "< > | or a leading dot: it becomes a folder")
 
 
 def check_parameters(

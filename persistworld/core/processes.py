@@ -42,14 +42,13 @@ def together(
     try: yield
     except RuntimeError as e:
         if not any(words in str(e) for words in LOST): raise
-        raise RuntimeError(f"process {rank}: another process has ended or is silent at {what}; what "
-                           f"happened is in "
-                           f"its log, not here ({str(e).splitlines()[0][:200]})") from None
+        raise RuntimeError(f"process {rank}: another process has ended or is silent at {what}; what happened "
+                           f"is in its log, not here ({str(e).splitlines()[0][:200]})") from None
     finally: done.set()
 
 # %% ../../nbs/00_core/06_processes.ipynb #855073a7
 MINUTE = 60. # seconds between two lines about waiting
-_group = dict(store=None, wait=0., meetings=0) # of this process
+_group = dict(store=None, world=1, meetings=0) # of this process
 
 
 def job_name()->str:
@@ -78,8 +77,7 @@ def meeting_place(
             return dist.TCPStore(host, port, world, keeper, left, wait_for_workers=False)
         except RuntimeError as e: # torch's DistStoreError too
             if keeper: raise RuntimeError(f"port {port} of {host} is taken, by another job? Set MASTER_PORT "
-                                          f"to a free "
-                                          f"one ({e})") from None
+                                          f"to a free one ({e})") from None
             waited = time.time() - began
             if waited >= wait: raise TimeoutError(f"process {rank}: process 0 is not at {host}:{port} after "
                                                   f"{waited:.0f} s: was it started?") from None
@@ -118,7 +116,7 @@ def join_processes(
     rank, world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     store = meeting_place(rank, world, hours*3600)
     again = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") # a restarted group meets anew
-    _group.update(store=dist.PrefixStore(f"restart {again}", store), wait=hours*3600, world=world, meetings=0)
+    _group.update(store=dist.PrefixStore(f"restart {again}", store), world=world, meetings=0)
     take_seat(rank, world)
     with together("the start", rank):
         began = time.time()

@@ -39,8 +39,8 @@ class FolderLock:
         except OSError: self.refuse("is running")
         owner = self.owner()
         quiet = time.time() - self.file.stat().st_mtime
-        if owner and owner["host"] != self.me["host"] and quiet < SILENT: self.refuse(f"was there "
-                                                                                      f"{quiet:.0f} s ago")
+        if owner and owner["host"] != self.me["host"] and quiet < SILENT:
+            self.refuse(f"was there {quiet:.0f} s ago")
         if owner and owner != self.me:
             print(f"{self.file.parent}: taken over from process {owner['pid']} on {owner['host']}, which "
                   f"has ended")
@@ -54,8 +54,8 @@ class FolderLock:
         owner = self.owner() or dict(pid="?", host="?")
         self.handle.close()
         raise RuntimeError(f"{self.file.parent} belongs to process {owner['pid']} on {owner['host']}, which "
-                           f"{what}: "
-                           "wait for it, end it (a notebook's kernel too), or choose another run name")
+                           f"{what}: wait for it, end it (a notebook's kernel too), or choose another run "
+                           "name")
 
     def stay(self)->None:
         while not self.handle.closed:

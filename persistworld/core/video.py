@@ -92,9 +92,8 @@ def open_video(
         if not container.streams.video: raise DataError(path, video.name, "holds no video stream")
         stream = container.streams.video[0]
         if (stream.width or 0)*(stream.height or 0) > MOST_PIXELS:
-            raise DataError(path, video.name, f"{stream.width}x{stream.height} pixels, {MOST_PIXELS} are "
-                                              f"the most: shrink "
-                            "the pictures, or raise PERSISTWORLD_MOST_PIXELS")
+            raise DataError(path, video.name, f"{stream.width}x{stream.height} pixels, {MOST_PIXELS} are the "
+                                              "most: shrink the pictures, or raise PERSISTWORLD_MOST_PIXELS")
         yield container, stream
 
 # %% ../../nbs/00_core/04_video.ipynb #901cb46e
@@ -120,7 +119,7 @@ def presented(
     return _presented(video.path, video.name, (stat.st_size, stat.st_mtime_ns))
 
 
-@lru_cache(256)
+@lru_cache(4096)
 def _presented(path:Path, name:str, version:tuple)->Presented: # one look at a file, however many share it
     pts, damage = [], ""
     with open_video(Video(path, name, 0)) as (container, stream):

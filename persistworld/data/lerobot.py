@@ -39,8 +39,8 @@ def refuse_bomb(
     size = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
     if about.num_rows <= MOST_ROWS and size <= MOST_BYTES: return
     raise DataError(file, "size", f"{about.num_rows} rows, {size} bytes unpacked; {MOST_ROWS} and "
-                                  f"{MOST_BYTES} are the "
-                    "most: divide it, or raise PERSISTWORLD_MOST_TABLE_ROWS and _BYTES")
+                                  f"{MOST_BYTES} are the most: divide it, or raise "
+                                  "PERSISTWORLD_MOST_TABLE_ROWS and _BYTES")
 
 
 def read_parquet(

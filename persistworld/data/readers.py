@@ -191,9 +191,8 @@ def open_for(
     for what, (model, here) in contract(config, data.features).items():
         if model == here: continue
         raise DataError(path, what, f"the model was trained with {model}, this dataset has {here}: describe "
-                                    f"the "
-                        "dataset in a file for `features` (names, rotation, as_rotation, gripper, "
-                        "as_gripper)")
+                                    "the dataset in a file for `features` (names, rotation, as_rotation, "
+                                    "gripper, as_gripper)")
     if data.fps != config.frame_rate:
         rates = f"frames at {data.fps:g} Hz, as asked for; the model learned {config.frame_rate:g} Hz"
         data.note("all", [rates])

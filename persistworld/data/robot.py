@@ -299,7 +299,5 @@ def outside_note(
     if max(shares) <= MANY_OUTSIDE: return text
     worst = int(np.argmax(shares))
     return text + (f"\nNOTE: {shares[worst]:.0%} of the steps are outside in dimension {worst}: the model "
-                   f"cannot "
-                   "tell these poses apart. Does the dataset count as the model does (units, rotation, "
-                   "gripper)? "
-                   "If so, train with statistics of its own: save_statistics()")
+                   "cannot tell these poses apart. Does the dataset count as the model does (units, "
+                   "rotation, gripper)? If so, train with statistics of its own: save_statistics()")

@@ -103,6 +103,6 @@ def controls_table(
     table = markdown_table(["told", "score lost", "pictures moved, grey levels"], rows)
     if listens(summary): return table + "\n\nThe model listens to its poses."
     return table + ("\n\n**NOTE: the model does not listen to its poses:** what it is told makes no "
-                    "difference to "
-                    "its score that could be told from chance. Post-training cannot repair that: look at the "
-                    "pose statistics, the action encoder, and whether the poses belong to the frames.")
+                    "difference to its score that could be told from chance. Post-training cannot repair "
+                    "that: look at the pose statistics, the action encoder, and whether the poses belong to "
+                    "the frames.")

@@ -17,7 +17,7 @@ from torch import Tensor
 from ..core.arrays import stream_seed
 from ..core.drawing import stacked_rows
 from ..core.files import write_atomic
-from ..core.parameters import plain_name
+from ..core.parameters import at_least, plain_name
 from ..core.video import DataError, write_video
 from ..data.clips import Context, rollout_contexts
 from ..data.robot import PoseStats, angles_of, normalise_poses
@@ -37,15 +37,14 @@ def choose_contexts(
 )->tuple[list[Context], list[tuple[str, str]]]: # contexts; skipped episodes (id, reason)
     "Where the rollouts start: the first frame of each long enough episode"
     if split not in SPLITS: raise ValueError(f"split={split!r} is none of {', '.join(SPLITS)}")
-    if clips < 1: raise ValueError(f"clips={clips} must be at least 1")
+    at_least(clips=(clips, 1))
     episodes = dataset.episodes(None if split == "all" else split)
     if not episodes:
         lost = unreadable(dataset.episodes()[:8])
         if len(lost) == len(dataset): raise nothing_left(lost)
         there = f"no {split} episode among {len(dataset)} ({len(dataset.skipped)} skipped)"
         raise DataError(dataset.path, "split", f"{there}: name one in the dataset's splits, or measure on "
-                                               f"others "
-                        "with split='all' or 'train'")
+                                               "others with split='all' or 'train'")
     return rollout_contexts(episodes, clips, num_frames, seed=None)
 
 
@@ -76,8 +75,7 @@ def truth_batches(
     none_is_fine:bool=False, # no error when none of them can be read: other processes have others
 )->Iterator[tuple[list[Context], Tensor]]: # contexts and their raw frames (B, V, N+1, 3, H, W) in [0,1]
     "True frames of the first episodes that can be read"
-    for name, value, least in ("limit", limit, 0), ("batch", batch, 1):
-        if value < least: raise ValueError(f"{name}={value} must be at least {least}")
+    at_least(limit=(limit, 0), batch=(batch, 1))
     good, left, lost = [], limit or len(contexts), []
     for i, context in enumerate(contexts):
         try: good.append((context, torch.from_numpy(context.frames()).movedim(-1, -3)/255))

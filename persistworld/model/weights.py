@@ -67,8 +67,7 @@ def part_files(
     left = sorted(f.name for f in folder.iterdir() if f.suffix in (".safetensors", ".bin", ".pt", ".ckpt"))
     if not left: return []
     raise CheckpointError(f"{folder}: holds {shortlist(left)}, and no {STEMS[0]}.safetensors: name the file "
-                          f"so, "
-                          "or copy its shards together with their index")
+                          "so, or copy its shards together with their index")
 
 
 def shards_of(
@@ -151,8 +150,8 @@ def load_checkpoint(
     if not any(k.startswith("action_encoder.") for k in state):
         if not fresh_encoder:
             raise CheckpointError(f"{path}: has no action encoder, without which the model does not know "
-                                  f"poses: "
-                                  "copy action_encoder/ too, or ask for a new one with fresh_encoder=True")
+                                  "poses: copy action_encoder/ too, or ask for a new one with "
+                                  "fresh_encoder=True")
         fresh = ActionEncoder(**model.action_encoder.config)
         state |= {f"action_encoder.{k}": v for k, v in fresh.state_dict().items()}
     check_state(model.state_dict(), state, path)
@@ -189,8 +188,7 @@ def save_pretrained(
     held = sorted(f.name for f in folder.iterdir()) if folder.exists() else []
     if foreign := [name for name in held if name not in OURS and not beside]:
         raise FileExistsError(f"{folder} holds {shortlist(foreign)}, which is no part of a model: choose "
-                              f"another "
-                              "folder, or keep it with save_pretrained(..., beside=True)")
+                              "another folder, or keep it with save_pretrained(..., beside=True)")
     remove_left_parts(folder.parent)
     part, old = (folder.with_name(f".{folder.name}.{os.getpid()}.{kind}") for kind in ("part", "old"))
     shutil.rmtree(part, ignore_errors=True)
@@ -221,8 +219,7 @@ def read_config(
                               f"beside {', '.join(PARTS[:3])}")
     if bad := damaged_files(folder):
         raise CheckpointError(f"{folder}: {shortlist(bad)} is not the file that was saved (its checksum "
-                              f"differs): copy "
-                              f"it again, or, if you changed it on purpose, delete {SUMS}")
+                              f"differs): copy it again, or, if you changed it on purpose, delete {SUMS}")
     try: values = json.loads(path.read_text())
     except ValueError as e: raise CheckpointError(f"{path}: not JSON: {e}") from e
     if not isinstance(values, dict): raise CheckpointError(f"{path}: holds no JSON object")

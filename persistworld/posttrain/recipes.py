@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, fields
 from math import isfinite
 from ..core.machine import use_bf16
 from ..core.optimizer import LR_RULES
-from ..core.parameters import did_you_mean
+from ..core.parameters import at_least, did_you_mean
 from ..evaluate.metrics import LPIPS_LABELS, Metrics
 from ..model.samplers import SAMPLERS, Sampling
 from ..model.weights import model_facts
@@ -145,9 +145,8 @@ def check_learning(config:RLConfig)->None:
     if config.objective == "contrast" and config.candidates < 2:
         refuse("candidates", "leaves nothing to compare within a group")
     if config.objective in OBJECTIVES[:2] and not config.w_lpips + config.w_ssim + config.w_psnr > 0:
-        refuse("w_lpips", f"with w_ssim={config.w_ssim} and w_psnr={config.w_psnr}: a reward without "
-                          f"weights is "
-                          "the same for everything")
+        refuse("w_lpips", f"with w_ssim={config.w_ssim} and w_psnr={config.w_psnr}: a reward without weights "
+                          "is the same for everything")
     if config.inner > config.groups: refuse("inner", f"is more than the {config.groups} groups of a step")
     config.prefix, config.reward(2)
 
@@ -176,9 +175,7 @@ class RunConfig:
             raise ValueError(f"steps={self.steps}: after lr_fall={fall} nothing moves")
         least = dict(steps=1, episodes=0, clips=1, batch=1, look_every=0, look_episodes=1, videos=0,
                      save_every=1)
-        for name, smallest in least.items():
-            value = getattr(self, name)
-            if value < smallest: raise ValueError(f"{name}={value} must be at least {smallest}")
+        at_least(**{name: (getattr(self, name), smallest) for name, smallest in least.items()})
 
     @property
     def comparison(self)->Sampling: # of the rollouts before and after

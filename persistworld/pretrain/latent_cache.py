@@ -130,8 +130,8 @@ def read_latents(
                                          "again")
     if about.get("episode") != episode.fingerprint() or len(x) != len(episode):
         raise DataError(file, "episode", f"{len(x)} latents of an episode {about.get('episode')}, the "
-                                         f"dataset's has "
-                        f"{len(episode)} frames and is {episode.fingerprint()}: encode the dataset again")
+                                         f"dataset's has {len(episode)} frames and is "
+                                         f"{episode.fingerprint()}: encode the dataset again")
     return x
 
 
