@@ -27,8 +27,8 @@ class PrefixLength:
 
     def __post_init__(self):
         if not 0 <= self.shortest <= self.longest:
-            raise ValueError(f"prefix of {self.shortest} to {self.longest} clips: "
-                             "give 0 <= shortest <= longest")
+            raise ValueError(f"prefix_min={self.shortest} and prefix_max={self.longest} clips: "
+                             "give 0 <= prefix_min <= prefix_max")
 
     def draw(self, seed:int, step:int, context:int)->int:
         "P of one context of one step"

@@ -147,8 +147,8 @@ def check_learning(config:RLConfig)->None:
     if config.objective in OBJECTIVES[:2] and not config.w_lpips + config.w_ssim + config.w_psnr > 0:
         refuse("w_lpips", f"with w_ssim={config.w_ssim} and w_psnr={config.w_psnr}: a reward without weights "
                           "is the same for everything")
-    if config.inner > config.groups: refuse("inner", f"is more than the {config.groups} groups of a step")
     config.prefix, config.reward(2)
+    if config.inner > config.groups: refuse("inner", f"is more than the {config.groups} groups of a step")
 
 # %% ../../nbs/06_posttrain/07_recipes.ipynb #9044e06a
 @dataclass(frozen=True)
@@ -169,12 +169,12 @@ class RunConfig:
 
     def __post_init__(self):
         check_types(self)
-        use_bf16(self.precision), self.comparison
+        use_bf16(self.precision)
         fall = self.learning.lr_fall
         if fall and self.steps > fall:
             raise ValueError(f"steps={self.steps}: after lr_fall={fall} nothing moves")
         least = dict(steps=1, episodes=0, clips=1, batch=1, look_every=0, look_episodes=1, videos=0,
-                     save_every=1)
+                     save_every=1, steps_eval=2)
         at_least(**{name: (getattr(self, name), smallest) for name, smallest in least.items()})
 
     @property
@@ -223,8 +223,9 @@ def configure(
     "A recipe and what it overrides; an unknown name is refused"
     if recipe not in RECIPES: raise ValueError(f"recipe={recipe!r} is none of {', '.join(RECIPES)}")
     values = dict(RECIPES[recipe])
-    if overrides.get("steps") and values["lr_fall"] == values["steps"]:
-        values["lr_fall"] = overrides["steps"] # the rate still falls over the whole run
+    steps = overrides.get("steps")
+    if type(steps) is int and steps > 0 and values["lr_fall"] == values["steps"]:
+        values["lr_fall"] = steps # the rate still falls over the whole run
     for name, value in overrides.items():
         if name not in values:
             raise ValueError(f"unknown setting {name!r}{did_you_mean(name, values)}")
