@@ -4,6 +4,8 @@ import base64, json, os, re, shutil, socket, subprocess, sys, tempfile, time, ur
 from contextlib import contextmanager
 from pathlib import Path
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from PIL import Image
 from playwright.sync_api import TimeoutError, sync_playwright
 from persistworld.look.branch_browser import BranchBrowser
@@ -18,6 +20,7 @@ from persistworld.look.teleop import open_drive
 
 ROOT = Path(__file__).resolve().parent.parent
 SHOTS = ROOT/"outputs"/"browser"
+TRICK = '<img src=x onerror="window.tricked = true">' # a name that acts, where it is taken for HTML
 SLOWEST = 300 # ms from a key on the slider to the new picture, median: three times what an idle machine needs
 
 # what is asked of the page
@@ -65,6 +68,24 @@ def made_up_log(run, shift):
                 seconds_score=3., seconds_update=2 + np.cos(i))
             f.write(json.dumps(line) + "\n")
             if i % 10 == 0: f.write(json.dumps(dict(step=i, held_out=1.4 + shift + i/400)) + "\n")
+
+
+def made_up_trick(outputs):
+    "A run whose name, instructions, episodes and metrics are a trick"
+    data, run = outputs.parent/"tricked", outputs/TRICK
+    shutil.copytree(ROOT/"data"/"tabletop"/"meta", data/"meta")
+    for part in "data", "videos": (data/part).symlink_to(ROOT/"data"/"tabletop"/part)
+    for file in data.glob("meta/episodes/*/*.parquet"):
+        table = pq.read_table(file)
+        tricks = pa.array([[f"{TRICK} {i}"] for i in range(len(table))])
+        pq.write_table(table.set_column(table.schema.get_field_index("tasks"), "tasks", tricks), file)
+    made_up_run(run, str(data))
+    made_up_groups(run, (0, 10), data=str(data))
+    for file in run.glob("groups/*.npz"):
+        with np.load(file) as z: content = dict(z)
+        np.savez(file, **content | {"0/episode": np.array(TRICK)})
+    made_up_log(run, 0.)
+    with open(run/"metrics.jsonl", "a") as f: f.write(json.dumps({"step": 41, TRICK: 1.}) + "\n")
 
 
 @contextmanager
@@ -294,6 +315,17 @@ def drive(hand, outputs):
     hand.shows(mine.picture.value, "undo")
 
 
+def are_not_tricked(browser, address):
+    "Names are shown as they are written"
+    for name in "rollouts", "branches", "reward", "training":
+        hand = Hand(browser, address, f"explore_{name}")
+        hand.shot("trick")
+        if hand.page.evaluate("window.tricked"): raise AssertionError(f"explore_{name}: a name was executed")
+        if "onerror" not in hand.page.content(): raise AssertionError(f"explore_{name}: no such name is shown")
+        print(f"  explore_{name}: a name that is HTML stays text", flush=True)
+        hand.page.close()
+
+
 def say_what_to_run(browser, address):
     "With nothing to show"
     for name in "rollouts", "branches", "reward", "training":
@@ -332,9 +364,15 @@ def main(
                 hand = Hand(browser, address, f"explore_{name}")
                 act(hand, Path("../outputs"))
                 hand.page.close()
-            if only in (None, "empty"):
-                shutil.move(here/"outputs", here/"gone")
+            def anew(folder):
+                shutil.move(here/"outputs", here/f"before {folder}")
                 (here/"outputs").mkdir()
+            if only in (None, "trick"):
+                anew("trick")
+                made_up_trick(here/"outputs")
+                are_not_tricked(browser, address)
+            if only in (None, "empty"):
+                anew("empty")
                 say_what_to_run(browser, address)
             browser.close()
     print(f"browser test passed; screenshots in {SHOTS}")
