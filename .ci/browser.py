@@ -321,7 +321,7 @@ def are_not_tricked(browser, address):
         hand = Hand(browser, address, f"explore_{name}")
         hand.shot("trick")
         if hand.page.evaluate("window.tricked"): raise AssertionError(f"explore_{name}: a name was executed")
-        if "onerror" not in hand.page.content(): raise AssertionError(f"explore_{name}: no such name is shown")
+        if "onerror" not in hand.page.content(): raise AssertionError(f"explore_{name}: it is not shown")
         print(f"  explore_{name}: a name that is HTML stays text", flush=True)
         hand.page.close()
 

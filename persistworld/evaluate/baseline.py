@@ -29,11 +29,12 @@ def evaluate_together(
     on:torch.device, # where metrics are computed
     skipped:Skipped=(), # episodes that were left out before
     batch:int=8, # episodes at a time
+    beside:Callable|None=None, # see `evaluate_rows`
 )->Found:
     "Score rows on the episodes of all processes"
     lost = list(skipped)
     batches = truth_batches(share(contexts), batch=batch, skipped=lost, none_is_fine=True)
-    values, shown, _ = evaluate_rows(rows, batches, metrics, on)
+    values, shown, _ = evaluate_rows(rows, batches, metrics, on, beside=beside)
     everyones = gather({ranks()[0]: (values, [e.id for e in shown], lost)}).values()
     parts, ids, lost = zip(*everyones)
     if not any(ids): raise nothing_left(sum(lost, []))

@@ -23,7 +23,7 @@ from ..data.readers import open_dataset
 from ..evaluate.metrics import Metrics
 from ..evaluate.rows import choose_contexts, evaluate_rows, frozen, load_values, truth_batches
 from ..evaluate.summary import (
-    combined_score, frame_score, load_summary, make_summary, per_clip, save_results)
+    combined_score, frame_score, load_summary, make_summary, object_change, per_clip, save_results)
 
 # %% ../../nbs/08_look/00_films.ipynb #06ce405f
 def difference(
@@ -99,15 +99,20 @@ class Films:
         masks = replace(episode, size=rows["truth"].shape[2:4]).masks(1, N + 1) if episode else None
         return Film(id, episode.instruction if episode else "", rows, values, self.summary["clips"], masks)
 
+    @property
+    def masked(self)->bool: # the objects were measured alone
+        return all("object_psnr" in x for name, x in self.values.items() if name not in REFERENCES)
+
     def order(self,
-        by:str="drift", # drift: what `row` loses from first to last clip; gain: of `row` over `against`; name
-        row:str="", # the last model of the run if not given
+        by:str="drift", # drift: lost from first to last clip; gain: over `against`; objects; name
+        row:str="", # the last model of the run if not given; for objects the shipped one, if it is shown
         against:str="", # the base if not given, and for the base the frozen frame
     )->list[tuple[str, float]]: # (id, number), the largest first
         "Episodes sorted by what is worth looking at"
-        row = row or [name for name in self.values if name not in REFERENCES][-1]
+        models = [name for name in self.values if name not in REFERENCES]
+        row = row or ("shipped" if by == "objects" and "shipped" in models else models[-1])
         against = against or ("base" if row != "base" else "frozen")
-        for name in (row, against) if by == "gain" else (row,):
+        for name in (row, against) if by in ("gain", "objects") else (row,):
             if name not in self.values:
                 raise KeyError(f"{self.folder} has no row {name!r}; it has {', '.join(self.values)}")
         if by == "name": return [(id, 0.) for id in sorted(self.ids)]
@@ -115,7 +120,9 @@ class Films:
         elif by == "drift":
             course = per_clip(frame_score(self.values[row]).mean(1), self.summary["clips"])
             x = course[:, 0] - course[:, -1]
-        else: raise ValueError(f"by={by!r} is none of drift, gain, name")
+        elif by == "objects": # how much their PSNR changed, whatever the sign
+            x = np.nan_to_num(np.abs(object_change(self.values[row], self.values[against])))
+        else: raise ValueError(f"by={by!r} is none of drift, gain, objects, name")
         return sorted(((id, float(x[self.index[id]])) for id in self.ids), key=lambda pair: -pair[1])
 
 # %% ../../nbs/08_look/00_films.ipynb #3bce5384

@@ -6,7 +6,7 @@
 __all__ = ['PARTS', 'OURS', 'STEMS', 'DIFFERENCE', 'CheckpointError', 'read_file', 'part_files', 'shards_of', 'read_state',
            'plain_names', 'check_state', 'shortlist', 'load_checkpoint', 'is_unused', 'restore_buffers',
            'save_pretrained', 'read_config', 'from_pretrained', 'weights_fingerprint', 'save_difference',
-           'add_difference', 'model_facts']
+           'differs_from', 'add_difference', 'model_facts']
 
 # %% ../../nbs/03_model/02_weights.ipynb #38f6de69
 import hashlib, json, os, pickle, shutil
@@ -277,6 +277,15 @@ def save_difference(
     return file
 
 
+def differs_from(
+    folder:str|Path,
+)->str: # fingerprint; empty where the folder holds no difference
+    "Which weights a difference is to be added to"
+    file = Path(folder)/DIFFERENCE
+    if not file.exists(): return ""
+    with safe_open(file, "pt") as f: return (f.metadata() or {}).get("fingerprint", "")
+
+
 def add_difference(
     folder:Path,
     precision:str, # see `from_pretrained`
@@ -289,7 +298,7 @@ def add_difference(
     with safe_open(file, "pt") as f: about = f.metadata() or {}
     if "base" not in about: raise CheckpointError(f"{file}: does not say which base it belongs to")
     model = from_pretrained(folder/about["base"], precision)
-    if weights_fingerprint(model) != about.get("fingerprint"):
+    if weights_fingerprint(model) != differs_from(folder):
         there = (folder/about["base"]).resolve()
         raise CheckpointError(f"{file}: belongs to another base than {there} holds now")
     state = model.state_dict()

@@ -164,7 +164,7 @@ class RunConfig:
     checkpointing: bool # compute activations twice instead of keeping them: less memory, the same result
     look_every: int # steps between looks at held-out rollouts; 0: none
     look_episodes: int # that a look rolls out
-    videos: int # of the first validation episodes, all rows, for explore_rollouts; 0: none, and no film
+    videos: int # of the validation episodes that changed most, for explore_rollouts; 0: none, and no film
     save_every: int # steps between checkpoints
 
     def __post_init__(self):
