@@ -41,8 +41,8 @@ def refuse_bomb(
 
 
 def too_large(file:Path, rows:int, size:int)->DataError: # size: bytes
-    return DataError(file, "size", f"{rows} rows, {size} bytes unpacked; {MOST_ROWS} and {MOST_BYTES} are the "
-                                   "most: divide it, or raise PERSISTWORLD_MOST_TABLE_ROWS and _BYTES")
+    return DataError(file, "size", f"{rows} rows, {size} bytes unpacked; {MOST_ROWS} and {MOST_BYTES} are "
+                                   "the most: divide it, or raise PERSISTWORLD_MOST_TABLE_ROWS and _BYTES")
 
 
 def unpacked(
