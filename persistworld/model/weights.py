@@ -6,7 +6,7 @@
 __all__ = ['PARTS', 'OURS', 'STEMS', 'DIFFERENCE', 'CheckpointError', 'read_file', 'part_files', 'shards_of', 'read_state',
            'plain_names', 'check_state', 'shortlist', 'load_checkpoint', 'is_unused', 'restore_buffers',
            'save_pretrained', 'read_config', 'from_pretrained', 'weights_fingerprint', 'save_difference',
-           'differs_from', 'add_difference', 'model_facts']
+           'differs_from', 'add_difference', 'model_facts', 'export_checkpoint']
 
 # %% ../../nbs/03_model/02_weights.ipynb #38f6de69
 import hashlib, json, os, pickle, shutil
@@ -317,3 +317,17 @@ def model_facts(
     "What a result owes to its model: the weights, the configuration, the units of the poses"
     units = dict(p01=stats.p01.tolist(), p99=stats.p99.tolist())
     return dict(base=weights_fingerprint(model), model=asdict(model.config), stats=units)
+
+# %% ../../nbs/03_model/02_weights.ipynb #a99355e8
+def export_checkpoint(
+    model:WorldModel, # with adapters merged
+    original:str|Path, # the flat file that it came from
+    path:str|Path, # of the new one, `.pt`
+)->Path:
+    "A model in the layout of the checkpoint that it came from"
+    theirs, ours = read_file(original), model.state_dict()
+    names = dict(zip(theirs, plain_names(theirs))) # in the file, and here
+    if lost := sorted(set(ours) - set(names.values())):
+        raise CheckpointError(f"{original}: has no {shortlist(lost)}: this model does not come from it")
+    state = {k: ours[names[k]].to(x.dtype) if names[k] in ours else x for k, x in theirs.items()}
+    return write_atomic(Path(path), lambda part: torch.save(state, part))
