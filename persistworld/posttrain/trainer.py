@@ -7,6 +7,7 @@ __all__ = ['Trainer']
 
 # %% ../../nbs/06_posttrain/10_trainer.ipynb #a0ae05e2
 import json, signal
+from contextlib import contextmanager
 from pathlib import Path
 import torch
 from tqdm import tqdm
@@ -131,15 +132,21 @@ class Trainer:
         "Has any process been told to stop? All of them end after the same step"
         return any(gather({ranks()[0]: bool(signals)}).values())
 
-    @torch.no_grad()
-    def result(self)->WorldModel:
-        "The trained policy, or its average, as a plain world model"
+    @contextmanager
+    def at_result(self): # yields the policies, theta being what the run has found
+        "The trained policy, or its average, for the length of a `with` block"
         theta = self.policies.parameters()
         now = {n: p.detach().clone() for n, p in theta.items()}
-        for n, p in self.ema.items(): theta[n].copy_(p)
-        model = self.policies.merged("theta")
-        for n, p in now.items(): theta[n].copy_(p)
-        return model
+        with torch.no_grad():
+            for n, p in self.ema.items(): theta[n].copy_(p)
+        try: yield self.policies
+        finally:
+            with torch.no_grad():
+                for n, p in now.items(): theta[n].copy_(p)
+
+    def result(self)->WorldModel:
+        "What the run has found, as a plain world model"
+        with self.at_result() as policies: return policies.merged("theta")
 
     def state_dict(self)->dict:
         "All that a step changes"
