@@ -159,7 +159,7 @@ def save_adapters(
     name:str="theta",
 )->Path:
     "A policy in peft's format: adapter_config.json, adapter_model.safetensors, and action_encoder/"
-    if not policies.layers: raise ValueError("all weights learn (rank=0), there are no adapters: save the model")
+    if not policies.layers: raise ValueError("all weights learn (rank=0), there are no adapters")
     folder, unet = Path(folder), "unet."
     theirs = {n.removeprefix(unet): p for n, p in policies.parameters(name).items() if n.startswith(unet)}
     state = {f"base_model.model.{n}": p.detach().cpu().contiguous() for n, p in theirs.items()}
