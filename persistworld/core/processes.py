@@ -4,10 +4,12 @@
 
 # %% auto #0
 __all__ = ['LOST', 'MINUTE', 'ranks', 'together', 'job_name', 'missing_at', 'meeting_place', 'take_seat', 'join_processes',
-           'gather', 'share', 'Stopped', 'watch']
+           'gather', 'share', 'end_with', 'start_worker', 'in_processes', 'Stopped', 'watch']
 
 # %% ../../nbs/00_core/06_processes.ipynb #b7e3d7bf
-import os, signal, threading, time
+import multiprocessing, os, signal, threading, time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from datetime import timedelta
 import torch
@@ -149,6 +151,44 @@ def share(
     (rank, world), n = ranks(), len(items)
     if n < world: raise ValueError(f"{world} processes for {n} episodes or candidates: start fewer")
     return items[rank*n//world:(rank + 1)*n//world]
+
+# %% ../../nbs/00_core/06_processes.ipynb #956c909f
+def end_with(
+    parent:int, # process that started this one
+)->None:
+    "End when the parent has: a killed notebook must not leave workers behind"
+    while os.getppid() == parent: time.sleep(1)
+    os._exit(1)
+
+
+def start_worker(
+    threads:int, # of this process
+    start:Callable|None, # called once
+)->None:
+    "What a worker does first"
+    torch.set_num_threads(threads)
+    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
+    if start: start()
+
+
+def in_processes(
+    f:Callable, # of an item; picklable
+    items:list,
+    workers:int, # processes; 0: this one
+    on_done:Callable, # called here with an item and f of it, in whatever order they finish; may raise
+    start:Callable|None=None, # called once in each process; picklable
+)->None:
+    "Call a function of every item in processes of their own"
+    if not workers:
+        if start and items: start()
+        for item in items: on_done(item, f(item))
+        return
+    threads, spawn = max(1, (os.cpu_count() or 1)//workers), multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, spawn, start_worker, (threads, start)) as pool:
+        jobs = {pool.submit(f, item): item for item in items}
+        try:
+            for job in as_completed(jobs): on_done(jobs[job], job.result())
+        finally: pool.shutdown(cancel_futures=True)
 
 # %% ../../nbs/00_core/06_processes.ipynb #36c587b3
 class Stopped(Exception):

@@ -4,13 +4,12 @@
 
 # %% auto #0
 __all__ = ['load_vae', 'vae_fingerprint', 'encode_frames', 'cache_spec', 'check_cache', 'latent_file', 'read_latents', 'checksum',
-           'load_cached_latents', 'encode_episode', 'start_worker', 'end_with', 'work', 'encode_in_processes',
-           'is_cached', 'encode_dataset']
+           'load_cached_latents', 'encode_episode', 'keep_vae', 'encode_with_kept', 'is_cached', 'encode_dataset']
 
 # %% ../../nbs/04_pretrain/01_latent_cache.ipynb #02ebfcc4
-import hashlib, multiprocessing, os, threading, time, zlib
+import hashlib, time, zlib
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +22,7 @@ from tqdm import tqdm
 from ..core.arrays import randn, stack_views, stream_seed
 from ..core.files import write_atomic, write_json
 from ..core.machine import device
+from ..core.processes import in_processes
 from ..core.video import DataError
 from ..data.episodes import Dataset, Episode
 from ..data.metadata import read_json
@@ -176,47 +176,19 @@ def encode_episode(
 _worker = {} # what a worker process keeps between episodes
 
 
-def start_worker(
+def keep_vae(
     load:Callable[[],AutoencoderKLTemporalDecoder],
-    threads:int, # of this process
-):
-    "Load the VAE once in a worker process"
-    torch.set_num_threads(threads)
-    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
+)->None:
+    "Load the VAE once in a process"
     _worker["vae"] = load()
 
 
-def end_with(
-    parent:int, # process that started this one
-)->None:
-    "End when the parent has: a killed notebook must not leave workers behind"
-    while os.getppid() == parent: time.sleep(1)
-    os._exit(1)
-
-
-def work(
+def encode_with_kept(
     episode:Episode,
-    *how, # cache, posterior, seed, batch
+    **how, # cache, posterior, seed, batch
 )->DataError|None:
-    "`encode_episode` with the worker's VAE"
-    return encode_episode(_worker["vae"], episode, *how)
-
-
-def encode_in_processes(
-    load:Callable[[],AutoencoderKLTemporalDecoder], # picklable, called once in each process
-    episodes:list[Episode],
-    how:tuple, # cache, posterior, seed, batch
-    workers:int, # processes
-    on_done:Callable[[Episode,DataError|None],None], # may raise, and so stop the rest
-):
-    "Encode episodes in processes of their own, in whatever order they finish"
-    threads = max(1, (os.cpu_count() or 1)//workers)
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, spawn, start_worker, (load, threads)) as pool:
-        jobs = {pool.submit(work, e, *how): e for e in episodes}
-        try:
-            for job in as_completed(jobs): on_done(jobs[job], job.result())
-        finally: pool.shutdown(cancel_futures=True)
+    "`encode_episode` with the process' VAE"
+    return encode_episode(_worker["vae"], episode, **how)
 
 # %% ../../nbs/04_pretrain/01_latent_cache.ipynb #9118d267
 def is_cached(
@@ -244,14 +216,13 @@ def encode_dataset(
     else: write_json(cache/"cache.json", spec)
     (cache/"latents").mkdir(exist_ok=True)
     todo = [e for e in dataset.episodes() if not is_cached(cache, e)]
-    already, how = len(dataset) - len(todo), (cache, posterior, seed, batch)
+    already, how = len(dataset) - len(todo), dict(cache=cache, posterior=posterior, seed=seed, batch=batch)
     with tqdm(desc="encode", total=len(todo), disable=not todo) as bar:
         def on_done(episode, error): # leaves out what could not be encoded, or raises, as `on_bad` says
             if error is not None: dataset.drop(episode, error)
             bar.update()
-        if workers: encode_in_processes(load, todo, how, workers, on_done)
-        else:
-            for e in todo: on_done(e, encode_episode(vae, e, *how))
+        encode = partial(encode_with_kept, **how)
+        in_processes(encode, todo, workers, on_done, partial(keep_vae, load if workers else lambda: vae))
     skipped = [dict(id=id, reason=why) for id, why in dataset.skipped]
     report = dict(
         dataset=str(dataset.path), fingerprint=dataset.fingerprint(), encoded=len(dataset) - already,
