@@ -82,11 +82,13 @@ def room(folder:str|Path)->dict[str, float]: # GB: memory of the device, disk wh
 # %% ../../nbs/06_posttrain/12_preflight.ipynb #b5bf031e
 def smallest(
     config:RLConfig,
+    batch:int, # samples denoised at once
 )->RLConfig:
-    "The same with one group without a prefix, and as few candidates as the loss allows"
-    contrast = config.objective == "contrast"
-    return replace(config, contexts=1, prefix_min=0, prefix_max=0, prefix_grow=0, inner=1, lr_fall=0,
-                   candidates=1 + contrast, best=1, worst=int(contrast))
+    "The same without prefixes, with as few samples as fill a batch and have what the loss selects"
+    few = replace(config, contexts=1, prefix_min=0, prefix_max=0, prefix_grow=0, inner=1, lr_fall=0)
+    if config.objective != "contrast":
+        return replace(few, contexts=min(batch, config.groups), candidates=1, best=1, worst=0)
+    return replace(few, candidates=min(config.candidates, max(config.best + config.worst, batch)))
 
 
 def amounts(
