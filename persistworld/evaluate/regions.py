@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['REGIONS', 'LEAST', 'masked_metrics', 'region_metrics', 'region_means', 'in_each_region', 'paired_region',
-           'region_summary', 'region_table', 'object_psnr', 'roboengine_labels']
+           'region_summary', 'region_table', 'labels_of', 'object_psnr', 'roboengine_labels']
 
 # %% ../../nbs/05_evaluate/03_regions.ipynb #8457ab57
 from collections.abc import Callable
@@ -147,6 +147,14 @@ def region_table(
     return f"{markdown_table(heads, rows, left=2)}\n\n{note}"
 
 # %% ../../nbs/05_evaluate/03_regions.ipynb #be47760b
+def labels_of(
+    chosen:list[Context], # B
+)->Tensor|None: # (B, V, N, H, W) uint8, of the frames after the first; None: some episode has no masks
+    "Instance masks of rollouts"
+    masks = [c.episode.masks(c.start + 1, c.stop) for c in chosen]
+    return None if any(m is None for m in masks) else torch.from_numpy(np.stack(masks))
+
+
 @torch.no_grad()
 def object_psnr(
     chosen:list[Context], # B
@@ -154,9 +162,9 @@ def object_psnr(
     truth:Tensor, # same shape
 )->dict[str, np.ndarray]: # object_psnr: (B, V, N), nan where no object can be seen; empty without masks
     "PSNR over the objects of every frame, for `evaluate_rows`"
-    masks = [c.episode.masks(c.start + 1, c.stop) for c in chosen]
-    if any(m is None for m in masks): return {}
-    inside = REGIONS["object"](torch.from_numpy(np.stack(masks)).to(pred.device))
+    labels = labels_of(chosen)
+    if labels is None: return {}
+    inside = REGIONS["object"](labels.to(pred.device))
     pixels = inside.sum((3, 4))
     squares = ((pred - truth).square().mean(3)*inside).sum((3, 4))
     mse = (squares/pixels.clamp(min=1)).clamp(min=10**(-PSNR_MAX/10)).double()

@@ -12,7 +12,6 @@ from urllib.parse import quote
 from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
-import torch
 from matplotlib.figure import Figure
 from mistune import create_markdown
 from torch import Tensor
@@ -22,7 +21,7 @@ from ..data.clips import Context
 from .drift import appearance, error_shares
 from .gripper import PoseReader, position_errors
 from .metrics import METRICS, Metrics, paired
-from .regions import region_metrics
+from .regions import labels_of, region_metrics
 from .summary import VIEW_GROUPS, combined_score
 
 # %% ../../nbs/05_evaluate/08_report.ipynb #462bf006
@@ -38,9 +37,8 @@ def beside(
     if reader:
         commanded = np.stack([c.episode.poses[c.start + 1:c.stop, :3] for c in chosen])
         made |= position_errors(reader, pred, truth, commanded)
-    masks = [c.episode.masks(c.start + 1, c.stop) for c in chosen]
-    if any(m is None for m in masks): return made
-    labels = torch.from_numpy(np.stack(masks))
+    labels = labels_of(chosen)
+    if labels is None: return made
     for found in region_metrics(pred, truth, labels, metrics), error_shares(pred, truth, labels):
         for region, numbers in found.items():
             made |= {f"{region}_{name}": x for name, x in numbers.items()}
