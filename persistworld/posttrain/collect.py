@@ -128,6 +128,7 @@ def part_of(
     "Training episodes without those that are held out, those that are, or the validation episodes"
     if split == "val": return dataset.episodes("val")
     episodes, n = dataset.episodes("train"), config.hold_out
+    if not episodes: raise ValueError(f"{dataset.path} has no training episodes: name some in its splits")
     if n >= len(episodes): raise ValueError(f"hold_out={n} of {len(episodes)} training episodes leaves none")
     if split == "held" and not n: raise ValueError("hold_out=0: no training episode is held out")
     return {"train": episodes[:len(episodes) - n], "held": episodes[len(episodes) - n:]}[split]
