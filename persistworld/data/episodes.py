@@ -105,6 +105,11 @@ class Dataset:
             raise KeyError(f"{self.path}: {id!r} is in several splits: say one of {both}")
         raise KeyError(f"{self.path}: no episode {id!r}, of {len(self)} ({len(self.skipped)} skipped)")
 
+    def name_of(self, episode:Episode)->str:
+        "Its id, with its split where another split has that id, too"
+        twice = sum(e.id == episode.id for e in self.all_episodes) > 1
+        return f"{episode.split}/{episode.id}" if twice else episode.id
+
     @property
     def stat_file(self)->Path: return self.path/"meta"/"stat.json"
 
@@ -132,7 +137,7 @@ class Dataset:
     def drop(self, episode:Episode, error:DataError):
         "Leave out a bad episode and count it, or raise its error, as `on_bad` says"
         if self.on_bad == "raise": raise error
-        self.skipped.append((episode.id, str(error)))
+        self.skipped.append((self.name_of(episode), str(error)))
         self.all_episodes = [e for e in self.all_episodes if e is not episode]
 
     def iter_frames(self,
@@ -152,10 +157,12 @@ class Dataset:
         "Look at every video of every episode; bad ones as `on_bad` says; what was accepted goes to `notes`"
         looks = {}
         for e in tqdm(self.episodes(split), desc="check", disable=not progress):
-            try: found, looks[e.id] = check_episode(e, decode), thumbnails(e)
+            name = self.name_of(e)
+            try: found, looks[name] = check_episode(e, decode), thumbnails(e)
             except DataError as error: self.drop(e, error)
-            else: self.note(e.id, found + same_views(looks[e.id], e.views))
+            else: self.note(name, found + same_views(looks[name], e.views))
         for id, what in exchanged_views(looks, self.features.views): self.note(id, [what])
+        if not self.episodes(split): return self
         if self.stat_file.exists() and max(shares := self.outside(self.statistics(), split)) > MANY_OUTSIDE:
             self.note("all", [outside_note(shares, "dataset").splitlines()[0]])
         return self

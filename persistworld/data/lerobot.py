@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['MOST_BYTES', 'MOST_ROWS', 'WIDE', 'Builders', 'SPAN', 'refuse_bomb', 'too_large', 'unpacked', 'read_parquet',
-           'column_values', 'table_poses', 'lerobot_info', 'filled', 'split_spans', 'lerobot_split', 'ParquetPictures',
-           'lerobot_episode', 'row_times', 'splits_of', 'listed_episode', 'view_of', 'lerobot_v21', 'episode_rows',
-           'episode_meta', 'shared_spans', 'overlaps', 'lerobot_v30']
+           'column_values', 'table_poses', 'lerobot_info', 'filled', 'split_spans', 'lerobot_split', 'upright_rgb',
+           'ParquetPictures', 'lerobot_episode', 'row_times', 'splits_of', 'listed_episode', 'view_of', 'lerobot_v21',
+           'episode_rows', 'episode_meta', 'shared_spans', 'overlaps', 'lerobot_v30']
 
 # %% ../../nbs/01_data/03_lerobot.ipynb #20ffbe1d
 import io, os, re
@@ -19,12 +19,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from PIL import Image
+from PIL import Image, ImageOps
 
 from .episodes import UNUSED, Episode
-from .metadata import entry, inside, instruction, read_json, read_jsonl, visible
+from .metadata import (
+    entry, inside, instruction, read_json, read_jsonl, split_name, visible)
 from .robot import Features, check_poses, resample_stride
-from ..core.video import TOLERANCE, DataError, Video, check_file, resized
+from ..core.video import TOLERANCE, DataError, Video, check_file, resized, stacked
 
 # %% ../../nbs/01_data/03_lerobot.ipynb #502b7c4f
 MOST_BYTES = int(os.environ.get("PERSISTWORLD_MOST_TABLE_BYTES", 4*2**30)) # of a table, unpacked
@@ -80,6 +81,8 @@ def read_parquet(
                 raise DataError(file, missing[0], f"no such column, there are {f.schema_arrow.names}: "
                                 "name this robot's columns in `Features`")
             wanted = [*columns, *(c for c in also if c in f.schema_arrow.names)]
+            if twice := [c for c in wanted if f.schema_arrow.names.count(c) > 1]:
+                raise DataError(file, twice[0], "this column is there twice: export again")
             refuse_bomb(file, f.metadata)
             return unpacked(f, wanted, rows or range(f.metadata.num_rows), file)
     except FileNotFoundError:
@@ -117,7 +120,7 @@ def table_poses(
     file:Path, # named in the error
 )->np.ndarray: # (T, D) float32
     "Join and check the pose columns of an episode"
-    if table.column("frame_index").to_pylist() != list(range(len(table))):
+    if column_values(table, "frame_index", 1, file, np.float64)[:, 0].tolist() != list(range(len(table))):
         raise DataError(file, "frame_index", f"rows do not count 0..{len(table)-1}: "
                         "the episode is incomplete; export it again")
     parts = []
@@ -146,6 +149,9 @@ def lerobot_info(
     if not 0 < info["fps"] < 1e4: raise DataError(file, "fps", f"{info['fps']:g} is no rate")
     kinds = {k: entry(info["features"], k, dict, file).get("dtype") for k in info["features"]}
     cameras = [k for k, kind in kinds.items() if kind in ("video", "image")]
+    for key in features.keys(features.mask_key):
+        if key in kinds and kinds[key] != "video":
+            raise DataError(file, key, f"masks of dtype {kinds[key]!r}: give them as videos")
     for key in features.keys(features.video_key):
         if key not in cameras:
             raise DataError(file, key, f"missing view, the videos here are {cameras}: "
@@ -181,9 +187,11 @@ def split_spans(
     spans = {}
     for name, span in splits.items():
         try: start, stop = map(int, span.split(":"))
-        except (AttributeError, ValueError):
-            raise DataError(file, "splits", f"{name} is {span!r}: write it as '0:200'") from None
-        name = "val" if name == "validation" else name
+        except (AttributeError, ValueError): start, stop = -1, -1
+        if not 0 <= start <= stop:
+            raise DataError(file, "splits", f"{name} is {span!r}: write it as '0:200'")
+        name = split_name(name)
+        if name in spans: raise DataError(file, "splits", f"{list(splits)} name {name} twice: join them")
         for other, theirs in spans.items():
             if max(start, theirs.start) < min(stop, theirs.stop):
                 raise DataError(file, "splits", f"{other} and {name} overlap in {splits}: an episode is in "
@@ -207,6 +215,13 @@ def lerobot_split(
     raise DataError(file, "splits", f"episode {index} is in none of {named}: add it to one")
 
 # %% ../../nbs/01_data/03_lerobot.ipynb #1d3ab8d1
+def upright_rgb(picture:Image.Image)->Image.Image:
+    "As a viewer shows it: turned as its EXIF says, 16 bits as 8"
+    picture = ImageOps.exif_transpose(picture)
+    if picture.mode.startswith("I"): picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+    return picture.convert("RGB")
+
+
 @dataclass(frozen=True)
 class ParquetPictures:
     "One view of an episode whose pictures are in the parquet file itself"
@@ -227,11 +242,15 @@ class ParquetPictures:
         if not steps: raise IndexError(f"{self.path}: no step in {start}:{stop}")
         span = range(self.first + steps[0], self.first + steps[-1] + 1)
         rows = read_parquet(self.path, [self.name], rows=span).column(0)
-        return np.stack([self.decode(rows[i - steps[0]].as_py(), i, size) for i in steps])
+        return stacked(self, [self.decode(rows[i - steps[0]].as_py(), i, size) for i in steps])
 
     def decode(self, x, row:int, size:tuple[int,int]|None)->np.ndarray: # (H, W, 3) uint8
         data = x.get("bytes") if isinstance(x, dict) else x
-        try: return resized(np.asarray(Image.open(io.BytesIO(data)).convert("RGB")), size)
+        if not isinstance(data, bytes):
+            path = isinstance(x, (dict, str))
+            why = "only the path of a picture, no bytes" if path else f"{str(x)[:40]}, no picture"
+            raise DataError(self.path, self.name, f"row {row} holds {why}: export again with pictures")
+        try: return resized(np.asarray(upright_rgb(Image.open(io.BytesIO(data)))), size)
         except (OSError, TypeError, ValueError, Image.DecompressionBombError) as e:
             raise DataError(self.path, self.name, f"row {row} holds no picture ({e}): export again") from None
 
@@ -353,7 +372,10 @@ def episode_rows(
 )->dict[int,tuple[int,pa.Table]]: # first row and rows of each episode, by its index
     "Read a shared data file and divide it into episodes"
     table = read_parquet(file, [*columns, "frame_index", "episode_index"], ["timestamp"])
-    index = table.column("episode_index").to_numpy()
+    numbers = column_values(table, "episode_index", 1, file, np.float64)[:, 0]
+    if not (np.isfinite(numbers) & (numbers == np.floor(numbers))).all():
+        raise DataError(file, "episode_index", "holds more than whole numbers: export again")
+    index = numbers.astype(np.int64)
     spans = list(zip(*np.unique(index, return_index=True, return_counts=True)))
     for i, start, n in spans:
         if (index[start:start + n] != i).any():
@@ -411,7 +433,8 @@ def overlaps(
     for span in sorted(spans):
         if longest and span[0] < longest[1] - TOLERANCE:
             both = " and ".join(f"{i} ({start:g} to {stop:g} s)" for start, stop, i in (longest, span))
-            for _, _, i in (longest, span): found[i] = f"episodes {both} overlap in one file: export again"
+            why = "overlap in one file" if longest[2] != span[2] else "are one, listed twice"
+            for _, _, i in (longest, span): found[i] = f"episodes {both} {why}: export again"
         if not longest or span[1] > longest[1]: longest = span
     return found
 

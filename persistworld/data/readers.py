@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['RATE', 'READERS', 'read_pt_latents', 'listed_files', 'ctrl_world_masks', 'ctrl_world_episode', 'ctrl_world',
-           'detect_layout', 'open_dataset', 'open_for', 'contract']
+           'detect_layout', 'check_size', 'open_dataset', 'open_for', 'contract']
 
 # %% ../../nbs/01_data/04_readers.ipynb #c075dd8a
 import pickle
@@ -17,7 +17,7 @@ import numpy as np
 
 from .episodes import Dataset, Episode
 from .lerobot import Builders, lerobot_v21, lerobot_v30
-from .metadata import entry, inside, instruction, read_json, visible
+from .metadata import entry, inside, instruction, read_json, split_name, visible
 from .robot import DROID_FEATURES, Features, check_poses, read_features, resample_stride
 from ..core.video import DataError, Video, check_file
 
@@ -33,8 +33,8 @@ def read_pt_latents(
     views = []
     for file, name in files:
         try: x = torch.load(file, map_location="cpu", weights_only=True)
-        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as e:
-            why = str(e).splitlines()[0]
+        except Exception as e: # torch gives damaged files whatever its parsers stumble over
+            why = (str(e) or repr(e)).splitlines()[0]
             message = f"not readable with weights_only=True ({why}): encode again"
             raise DataError(file, name, message) from None
         if not torch.is_tensor(x) or x.ndim != 4:
@@ -93,11 +93,12 @@ def ctrl_world_episode(
     size:tuple[int,int]|None,
 )->Episode:
     "Read an annotation and find the files that it names"
-    note, split = read_json(file), file.parent.name
+    note, folder = read_json(file), file.parent.name
+    split = split_name(folder)
     text = instruction(note, "texts", file)
     entry(note, features.states, list, file)
     try: states = np.asarray(note[features.states], dtype=np.float32)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise DataError(file, features.states, "rows differ or are not numbers: process again") from None
     states = check_poses(states, file, features.states, features)
     length = entry(note, "video_length", int, file, default=len(states))
@@ -110,8 +111,8 @@ def ctrl_world_episode(
     if any(isinstance(e, dict) and (path/str(e.get("latent_video_path", ""))).is_file() for e in listed):
         files = listed_files(path, file, note, features, "latent_videos", "latent_video_path")
         latents = partial(read_pt_latents, files, len(poses), stride, size)
-    return Episode(file.stem, split, text, poses, features.views, videos,
-                   ctrl_world_masks(path/"masks"/split/file.stem, len(videos), length, stride), size, latents)
+    masks = ctrl_world_masks(path/"masks"/folder/file.stem, len(videos), length, stride)
+    return Episode(file.stem, split, text, poses, features.views, videos, masks, size, latents)
 
 # %% ../../nbs/01_data/04_readers.ipynb #935eb02e
 def ctrl_world(
@@ -148,6 +149,13 @@ def detect_layout(
                     "give the folder that holds one of them")
 
 # %% ../../nbs/01_data/04_readers.ipynb #8a90da44
+def check_size(size)->None: # anything
+    "Refuse what is no (height, width)"
+    pair = isinstance(size, (tuple, list)) and len(size) == 2
+    if size is None or pair and all(isinstance(n, (int, np.integer)) and n > 0 for n in size): return
+    raise ValueError(f"size={size!r} must be (height, width) in pixels, or None")
+
+
 def open_dataset(
     path:str|Path, # folder of the dataset
     size:tuple[int,int]|None=None, # (H, W) that frames are resized to; None: as stored
@@ -159,6 +167,8 @@ def open_dataset(
     "Open a dataset of any layout: reads all poses, looks at which files are there, opens no video"
     if on_bad not in ("raise", "skip"): raise ValueError(f"on_bad={on_bad!r}: choose 'raise' or 'skip'")
     if not isinstance(features, Features): features = read_features(features)
+    if isinstance(ids, (str, int)): raise TypeError(f"ids={ids!r} must be a list of ids")
+    check_size(size)
     path, seen, wanted = Path(path), set(), None if ids is None else {str(i) for i in ids}
     layout = detect_layout(path)
     data = Dataset(path, layout, [], features, fps, tuple(size) if size else None, on_bad)
@@ -174,7 +184,8 @@ def open_dataset(
     if wanted and wanted - seen:
         raise DataError(path, "ids", f"no episode {sorted(wanted - seen)[0]!r}: give ids of this dataset")
     if not data.all_episodes:
-        why = ": ".join(data.skipped[0]) if data.skipped else "the dataset is empty"
+        why = "the dataset is empty" if wanted is None else "none was asked for"
+        if data.skipped: why = ": ".join(data.skipped[0])
         raise DataError(path, "episodes", f"no episode could be read, {len(data.skipped)} skipped: {why}")
     return data
 

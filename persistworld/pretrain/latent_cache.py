@@ -7,7 +7,7 @@ __all__ = ['load_vae', 'vae_fingerprint', 'encode_frames', 'cache_spec', 'check_
            'load_cached_latents', 'encode_episode', 'keep_vae', 'encode_with_kept', 'is_cached', 'encode_dataset']
 
 # %% ../../nbs/04_pretrain/01_latent_cache.ipynb #02ebfcc4
-import hashlib, time, zlib
+import hashlib, json, time, zlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -122,8 +122,8 @@ def read_latents(
         raise DataError(file, "latents", "this episode is not in the cache: encode the dataset again")
     try:
         with safe_open(file, "pt") as f:
-            x, about = f.get_tensor("latents"), f.metadata() or {}
-    except (SafetensorError, OSError) as e:
+            x, about = f.get_tensor("latents"), json.loads((f.metadata() or {}).get("about", "{}"))
+    except (SafetensorError, OSError, ValueError) as e:
         raise DataError(file, "latents", f"not readable ({e}): encode the dataset again") from None
     if about.get("sum") != checksum(x):
         raise DataError(file, "latents", "not what was written (its checksum differs): encode the dataset "
@@ -168,7 +168,8 @@ def encode_episode(
     except DataError as e: return e
     own_seed = stream_seed(seed, zlib.crc32(episode.id.encode()))
     x = encode_frames(vae, frames, posterior, own_seed, batch).half()
-    file, meta = latent_file(cache, episode), dict(episode=episode.fingerprint(), sum=checksum(x))
+    about = json.dumps(dict(episode=episode.fingerprint(), sum=checksum(x)))
+    file, meta = latent_file(cache, episode), dict(about=about) # one key, since their order varies
     if not x.isfinite().all(): return DataError(file, "latents", "NaN or infinite: the VAE is damaged")
     write_atomic(file, lambda p: save_file(dict(latents=x.contiguous()), p, meta))
 
