@@ -150,8 +150,12 @@ class Collector:
     def seed(self, step:int, *name:int)->int: return stream_seed(self.config.seed, step, *name)
 
     def check_room(self, model)->None:
-        "Refuse prefixes that no episode has room for"
-        c = self.config
+        "Refuse prefixes that no episode has room for, and processes that would have nothing to do"
+        c, world = self.config, ranks()[1]
+        whole = self.latent or c.points > 1 # groups are not divided
+        if world > c.contexts*(1 if whole else c.candidates):
+            raise ValueError(f"{world} processes for contexts={c.contexts}" +
+                             ("" if whole else f" of {c.candidates} candidates") + ": start fewer")
         draw_context(self.episodes, c.prefix_max + c.horizon, c.seed, 0, 0, model.config.num_frames)
 
     def read(self,
