@@ -1,5 +1,5 @@
-"""Two raters in a headless Chromium go through the blind study's page: onboarding, votes by button and by key, a
-double click, a reload, a second tab and a server that is killed and started again. Every vote is there once."""
+"""Two raters in a headless Chromium go through the blind study's page: onboarding, votes by button and by key,
+a double click, a reload, a second tab and a server that is killed and started again. Every vote is there once."""
 import shutil, socket, subprocess, sys, tempfile, time, urllib.error, urllib.request
 from pathlib import Path
 import numpy as np
@@ -8,6 +8,8 @@ from persistworld.core.video import write_video
 from persistworld.study.store import Store
 
 SHOTS = Path(__file__).resolve().parent.parent/"outputs"/"browser"
+READY = "!document.getElementById('A').disabled" # for an answer
+ALL = "[...document.querySelectorAll('video')]"
 SERVER = """
 import asyncio, sys
 from persistworld.study.server import StudyServer
@@ -51,8 +53,8 @@ class Rater:
     def begin(self): self.page.click("#begin"); self.wait(0)
 
     def wait(self, answered): # and ready for the next answer
-        self.page.wait_for_function(f"document.getElementById('progress').textContent.startsWith('{answered} ') "
-                                    "&& !document.getElementById('A').disabled")
+        said = f"document.getElementById('progress').textContent.startsWith('{answered} ')"
+        self.page.wait_for_function(f"{said} && {READY}")
 
 
 def main():
@@ -72,10 +74,10 @@ def main():
         SHOTS.mkdir(parents=True, exist_ok=True)
         ann.page.screenshot(path=SHOTS/"study-intro.png")
         for rater in ann, bob: rater.begin()
-        ann.page.wait_for_function("[...document.querySelectorAll('video')].every(v => v.readyState > 1)")
+        ann.page.wait_for_function(f"{ALL}.every(v => v.readyState > 1)")
         for _ in range(30): ann.page.keyboard.press("ArrowRight") # 30 of 100 steps
-        ann.page.wait_for_function("[...document.querySelectorAll('video')].every(v => !v.seeking)")
-        times = ann.page.evaluate("[...document.querySelectorAll('video')].map(v => v.currentTime/v.duration)")
+        ann.page.wait_for_function(f"{ALL}.every(v => !v.seeking)")
+        times = ann.page.evaluate(f"{ALL}.map(v => v.currentTime/v.duration)")
         assert all(abs(t - .3) < .02 for t in times), times
         ann.page.screenshot(path=SHOTS/"study-pair.png")
         ann.page.dblclick("#A") # one answer, to the pair that was there
@@ -93,8 +95,8 @@ def main():
         ann.page.keyboard.press("a")
         ann.wait(answered + 1)
         bob.page.keyboard.press("s")
-        bob.page.wait_for_function("document.getElementById('progress').textContent.includes('1 skipped') "
-                                   "&& !document.getElementById('A').disabled")
+        skipped = "document.getElementById('progress').textContent.includes('1 skipped')"
+        bob.page.wait_for_function(f"{skipped} && {READY}")
         server.kill() # while bob answers
         server.wait()
         bob.page.keyboard.press("b")
