@@ -1,5 +1,5 @@
-"""Two raters in a headless Chromium go through the blind study's page: onboarding, votes by button and by
-key, a double click, a reload, a second tab, a server that is killed and started again. Each vote is kept once."""
+"""Two raters in a headless Chromium go through the blind study's page: onboarding, votes by button and key,
+a double click, a reload, a second tab, a server that is killed and started again. Each vote is kept once."""
 import shutil, socket, subprocess, sys, tempfile, time, urllib.error, urllib.request
 from pathlib import Path
 import numpy as np
