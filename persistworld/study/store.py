@@ -39,7 +39,7 @@ class Pair(NamedTuple):
 class StudyError(ValueError):
     "A request that is not a rater's to make"
 
-# %% ../../nbs/09_study/01_store.ipynb #f4581964
+# %% ../../nbs/09_study/01_store.ipynb #a32db995
 class Store:
     "The votes of one study"
     def __init__(self,
@@ -74,6 +74,11 @@ class Store:
             rows = [dict(token=t, number=first + i) for i, t in enumerate(tokens)]
             db.execute(sa.insert(RATERS), rows)
         return tokens
+
+    def tokens(self)->list[str]: # by number
+        "Whoever was invited"
+        with self.engine.connect() as db:
+            return list(db.execute(sa.select(RATERS.c.token).order_by(RATERS.c.number)).scalars())
 
     def left_first(self, token:str, pair:int)->bool:
         "Does model a stand left? The same at every reload, and not to be computed from outside"
