@@ -51,8 +51,8 @@ def check_study(
         for name in (REFERENCE, *models): study_file(folder, item, name)
     return items
 
-# %% ../../nbs/09_study/02_server.ipynb #5d55ec15
-PAGE_STYLE = """body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: auto; padding: 1rem }
+# %% ../../nbs/09_study/02_server.ipynb #1a99e0b2
+PAGE_STYLE = """body { font: 16px/1.5 system-ui, sans-serif; max-width: 95rem; margin: auto; padding: 1rem }
 video { width: 100%; height: 34vh; object-fit: contain; background: #eee; display: block }
 #pair { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem }
 figure { margin: 0 0 .6rem }
