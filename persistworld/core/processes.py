@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['LOST', 'MINUTE', 'ranks', 'together', 'job_name', 'missing_at', 'meeting_place', 'take_seat', 'join_processes',
-           'gather', 'share', 'end_with', 'start_worker', 'in_processes', 'Stopped', 'watch']
+           'gather', 'part', 'share', 'end_with', 'start_worker', 'in_processes', 'Stopped', 'watch']
 
 # %% ../../nbs/00_core/06_processes.ipynb #b7e3d7bf
 import multiprocessing, os, signal, threading, time
@@ -144,13 +144,23 @@ def gather(
     return dict(sorted((k, v) for part in parts for k, v in part.items()))
 
 # %% ../../nbs/00_core/06_processes.ipynb #d2a6be8e
+def part(
+    items:list,
+    rank:int,
+    world:int,
+)->list:
+    "One process' part, neighbours together"
+    n = len(items)
+    return items[rank*n//world:(rank + 1)*n//world]
+
+
 def share(
     items:list,
 )->list: # this process' part
     "Deal a list out to the processes, neighbours together"
     (rank, world), n = ranks(), len(items)
     if n < world: raise ValueError(f"{world} processes for {n} episodes or candidates: start fewer")
-    return items[rank*n//world:(rank + 1)*n//world]
+    return part(items, rank, world)
 
 # %% ../../nbs/00_core/06_processes.ipynb #956c909f
 def end_with(

@@ -244,9 +244,8 @@ def assumptions(
     rate = 1/there.gap() if there.gap() else 0.
     other = bool(video.fps and rate and abs(rate/video.fps - 1) > .01)
     if video.span is None and there.count > video.length:
-        more = f"{there.count} pictures for {video.length} poses: "
-        if video.times is None: found.append("one frame more than poses, never read")
-        else: found.append(more + "chosen by their time stamps")
+        chosen = f"{there.count} pictures for {video.length} poses: chosen by their time stamps"
+        found.append("one frame more than poses, never read" if video.times is None else chosen)
     if video.span is not None and there.seconds[0] > max(there.gap()/2, TOLERANCE):
         found.append(f"the first picture of the file is at {there.seconds[0]:.3g} s, from which its episodes "
                      "are counted: is one missing before it?")

@@ -7,6 +7,7 @@ __all__ = ['UNUSED', 'Episode', 'Dataset', 'check_episode', 'thumbnails', 'same_
 
 # %% ../../nbs/01_data/02_episodes.ipynb #71bde758
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import combinations
@@ -105,9 +106,15 @@ class Dataset:
             raise KeyError(f"{self.path}: {id!r} is in several splits: say one of {both}")
         raise KeyError(f"{self.path}: no episode {id!r}, of {len(self)} ({len(self.skipped)} skipped)")
 
-    def name_of(self, episode:Episode)->str:
+    def times(self)->Counter: # id -> how many splits have it
+        return Counter(e.id for e in self.all_episodes)
+
+    def name_of(self,
+        episode:Episode,
+        times:Counter|None=None, # see `times`, for whoever asks of many
+    )->str:
         "Its id, with its split where another split has that id, too"
-        twice = sum(e.id == episode.id for e in self.all_episodes) > 1
+        twice = (times or self.times())[episode.id] > 1
         return f"{episode.split}/{episode.id}" if twice else episode.id
 
     @property
@@ -155,9 +162,9 @@ class Dataset:
         progress:bool=False,
     )->"Dataset":
         "Look at every video of every episode; bad ones as `on_bad` says; what was accepted goes to `notes`"
-        looks = {}
+        looks, times = {}, self.times()
         for e in tqdm(self.episodes(split), desc="check", disable=not progress):
-            name = self.name_of(e)
+            name = self.name_of(e, times)
             try: found, looks[name] = check_episode(e, decode), thumbnails(e)
             except DataError as error: self.drop(e, error)
             else: self.note(name, found + same_views(looks[name], e.views))

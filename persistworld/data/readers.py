@@ -7,7 +7,6 @@ __all__ = ['RATE', 'READERS', 'read_pt_latents', 'listed_files', 'ctrl_world_mas
            'detect_layout', 'check_size', 'open_dataset', 'open_for', 'contract']
 
 # %% ../../nbs/01_data/04_readers.ipynb #c075dd8a
-import pickle
 from collections import Counter
 from collections.abc import Collection
 from functools import partial

@@ -17,6 +17,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 from ..core.drawing import markdown_table
 from ..core.machine import device
+from ..core.processes import part
 from ..model.world_model import WorldModel
 from .recipes import RLConfig
 
@@ -147,9 +148,9 @@ def planned_step(
     "The work that a step waits for"
     clip, K = config.sampling.calls*flops["denoise"], config.candidates
     rows = [(b, k) for b in range(config.contexts) for k in range(K)]
-    n, work = len(rows), []
+    work = []
     for r in range(processes):
-        mine = rows[r*n//processes:(r + 1)*n//processes]
+        mine = part(rows, r, processes)
         contexts = {b for b, _ in mine}
         prefix = sum(config.prefix.draw(config.seed, step, b) for b in contexts)
         work.append(dict(prefix=prefix*clip, candidates=len(mine)*clip,
