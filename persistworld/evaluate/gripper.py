@@ -64,7 +64,10 @@ class PoseReader(nn.Module):
         return places.reshape(B, N, 3)
 
 # %% ../../nbs/05_evaluate/06_gripper.ipynb #5fe76da7
-def save_reader(reader:PoseReader, folder:str|Path)->None:
+def save_reader(
+    reader:nn.Module, # with a `config` that makes another one
+    folder:str|Path,
+)->None:
     "Write `config.json` and `model.safetensors`"
     write_json(Path(folder)/"config.json", reader.config)
     write_atomic(Path(folder)/"model.safetensors", lambda part: save_file(reader.state_dict(), part))
@@ -72,12 +75,14 @@ def save_reader(reader:PoseReader, folder:str|Path)->None:
 
 def load_reader(
     folder:str|Path="data/reader",
-)->PoseReader:
+    kind:type[nn.Module]=PoseReader, # what was saved
+    page:str="train_reader.ipynb", # that trains one
+)->nn.Module: # of this kind
     "Read back what `save_reader` wrote"
     for name in "config.json", "model.safetensors":
         if not (Path(folder)/name).exists():
-            raise FileNotFoundError(f"{folder}: no {name}: train a pose reader with train_reader.ipynb")
-    reader = PoseReader(**json.loads((Path(folder)/"config.json").read_text()))
+            raise FileNotFoundError(f"{folder}: no {name}: train one with {page}")
+    reader = kind(**json.loads((Path(folder)/"config.json").read_text()))
     reader.load_state_dict(load_file(Path(folder)/"model.safetensors"))
     return reader.requires_grad_(False).eval().to(device())
 

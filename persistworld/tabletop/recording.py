@@ -20,7 +20,8 @@ def record(
     env:Tabletop,
     seed:int, # of scene and behaviour
     frames:int=64, # length of the episode
-)->dict: # frames (V,T,H,W,3), masks (V,T,H,W), poses, actions, joints (T,7), stages (T,), and what it was
+)->dict: # frames (V,T,H,W,3), masks (V,T,H,W), poses, actions, joints (T,7), stages (T,), places (T,2,3),
+      # holds (T, conditions), and what it was
     "One scripted episode"
     seen, actions = [env.reset(seed)], []
     act = Scripted(env, seed)
@@ -33,7 +34,7 @@ def record(
         slips=act.hand.slips, frames=stack("frames", 1), masks=stack("masks", 1),
         poses=stack("pose").astype(np.float32), actions=np.stack(actions).astype(np.float32),
         joints=stack("joints").astype(np.float32),
-        stages=np.array([o.stage for o in seen], np.int64))
+        stages=np.array([o.stage for o in seen], np.int64), places=stack("places"), holds=stack("holds"))
 
 # %% ../../nbs/02_tabletop/04_recording.ipynb #c9cb51a3
 def episode_columns(

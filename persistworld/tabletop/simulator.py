@@ -108,11 +108,14 @@ def advance(stage:int, holds:tuple)->int:
 class Observation(NamedTuple):
     "What `reset` and `step` return"
     frames: np.ndarray # (V,H,W,3) uint8, views in the order of VIEWS
-    masks: np.ndarray  # (V,H,W) uint8: 0 background, 1 robot, 2 manipulated object, 3 target, 4.. distractors
+    masks: np.ndarray  # (V,H,W) uint8: 0 background, 1 robot, 2 manipulated object, 3 target, 4.. distractors;
+                       # None: not drawn
     pose: np.ndarray   # (7,) measured end-effector pose: xyz, euler xyz, gripper
     stage: int         # furthest stage so far, index into `scene.stages`
     joints: np.ndarray # (7,) joint angles, radians
     success: bool      # the goal holds right now
+    places: np.ndarray # (2,3) of the manipulated object and of the target, NaN if there is none, metres
+    holds: tuple       # one bool for each stage after "start": its condition holds right now
 
 # %% ../../nbs/02_tabletop/02_simulator.ipynb #9277aac5
 class Tabletop:
@@ -120,11 +123,12 @@ class Tabletop:
     def __init__(self,
         size:tuple=(64, 96), # H, W of each view, pixels
         supersample:int=2, # render at this multiple, then average
+        masks:bool=True, # draw instance masks, too: half of the time
     ):
         self.mujoco, assets = require_simulator()
         mj, m = self.mujoco, build_model(self.mujoco, assets)
         self.model, self.data, self.planned = m, mj.MjData(m), mj.MjData(m) # `planned`: solved joint angles
-        self.scene, self.stage, self.supersample = None, 0, supersample
+        self.scene, self.stage, self.supersample, self.masks = None, 0, supersample, masks
         self.renderer = mj.Renderer(m, size[0]*supersample, size[1]*supersample)
         self.options = mj.MjvOption()
         self.options.geomgroup[0], self.options.sitegroup[:] = 0, 0 # hide collision shapes and markers
@@ -182,15 +186,20 @@ class Tabletop:
 
     def observe(self)->Observation:
         frames, masks = zip(*(self._render(view) for view in VIEWS))
-        return Observation(np.stack(frames), np.stack(masks), self.pose(), self.stage,
-                           self.data.qpos[:7].copy(), self.success())
+        holds, nowhere = self.conditions(), np.full(3, np.nan)
+        target = self.object_position(1) if self.scene.target else nowhere
+        masks = np.stack(masks) if self.masks else None
+        return Observation(np.stack(frames), masks, self.pose(), self.stage,
+                           self.data.qpos[:7].copy(), holds[-1],
+                           np.stack([self.object_position(0), target]), holds)
 
-    def _render(self, view:str)->tuple: # (H,W,3) uint8, (H,W) uint8
+    def _render(self, view:str)->tuple: # (H,W,3) uint8, (H,W) uint8 or None
         "Picture and mask of one camera from one scene update"
         r, k, mj = self.renderer, self.supersample, self.mujoco
         r.update_scene(self.data, "eye_in_hand" if view == "wrist_left" else view, self.options)
         r.scene.flags[mj.mjtRndFlag.mjRND_REFLECTION] = r.scene.flags[mj.mjtRndFlag.mjRND_SHADOW] = 0
         frame = area_downsample(r.render(), k)
+        if not self.masks: return frame, None
         r.enable_segmentation_rendering()
         geom, kind = np.moveaxis(r.render()[k//2::k, k//2::k], -1, 0)
         r.disable_segmentation_rendering()
