@@ -20,7 +20,7 @@ from .contract import Act, PolicyError, Seen
 from .kinematics import Dynamics, ArmState, at_rest, forward, from_extra
 from .wire import GROOT, LIMIT, OPENPI, WireError, resize_with_pad
 
-# %% ../../nbs/10_imagine/03_remote.ipynb #bcbbcdcb
+# %% ../../nbs/10_imagine/03_remote.ipynb #c82f97f5
 class Arm:
     "Joint angles of one rollout"
     def __init__(self, tool:np.ndarray|None): # (4, 4) as in `forward`
@@ -46,13 +46,17 @@ class Arm:
         if off > .02:
             raise PolicyError(f"joints and pose are {100*off:.0f} cm apart: give the poses' frame as tool=")
 
-    def go(self, seen:Seen, path:list[ArmState], gripper:np.ndarray)->np.ndarray: # (n,) -> (n, 7)
+    def go(self,
+        step:int, # of the rollout, now
+        path:list[ArmState], # n + 1: now and after every step
+        gripper:np.ndarray, # (n,)
+    )->np.ndarray: # (n, 7)
         "Remember where it goes, and say it in poses"
-        self.path, self.step = [self.now(seen), *path], seen.step
-        poses = forward([state.joints for state in path], self.tool)
+        self.path, self.step = path, step
+        poses = forward([state.joints for state in path[1:]], self.tool)
         return np.concatenate([poses, np.reshape(gripper, (-1, 1))], 1)
 
-# %% ../../nbs/10_imagine/03_remote.ipynb #6ec2ffa4
+# %% ../../nbs/10_imagine/03_remote.ipynb #8e7bc2fe
 @dataclass(frozen=True)
 class Patience:
     "How long to wait for a server"
@@ -97,7 +101,7 @@ class Remote:
     "What the adapters have in common"
     name: str
     url: str = ""
-    views: tuple[str, ...] = () # ours, in the order of the policy's
+    views: tuple[str, ...] = ("wrist_left",) # ours, in the order of the policy's
     fps: float = 5. # steps a second, the world model's
     steps: int = 4 # to answer with: a clip
     tool: np.ndarray|None = None # (4, 4) frame of the poses in the flange's; None: DROID's
@@ -105,6 +109,10 @@ class Remote:
     camera: tuple[int, int]|None = (180, 320) # height, width of the robot's pictures; None: as ours
     patience: Patience = Patience()
     key: str|None = None # of servers that want one
+
+    def __post_init__(self):
+        if len(self.views) != len(type(self).views):
+            raise ValueError(f"{type(self).__name__} takes {len(type(self).views)} views, not {self.views}")
 
     def pictures(self, seen:Seen, height:int, width:int)->list[np.ndarray]: # (height, width, 3) each
         "Its views, as the policy expects them"
@@ -130,7 +138,7 @@ class Remote:
         "Closed above one half"
         return self.closed*(self.each(gripper) > .5)
 
-# %% ../../nbs/10_imagine/03_remote.ipynb #2851cdd4
+# %% ../../nbs/10_imagine/03_remote.ipynb #549ef4f4
 class OpenPiCall:
     "A call to openpi's server, made when it is needed"
     def __init__(self,
@@ -146,7 +154,7 @@ class OpenPiCall:
         page = self.url.replace("ws", "http", 1) + "/healthz"
         try:
             with urlopen(page, timeout=self.patience.connect) as answer: return answer.status == 200
-        except OSError: return False
+        except (OSError, ValueError): return False
 
     def close(self)->None:
         "Hang up"
@@ -197,7 +205,7 @@ class OpenPiCall:
         raise PolicyError(f"no answer from {self.url} in {self.patience.tries} calls (the last: "
                           f"{type(reason).__name__}: {reason}): start the server, or correct its address")
 
-# %% ../../nbs/10_imagine/03_remote.ipynb #054a3fb9
+# %% ../../nbs/10_imagine/03_remote.ipynb #6b5fa689
 @dataclass
 class OpenPi(Remote):
     "A policy of openpi's for DROID: joint velocities from two pictures"
@@ -206,6 +214,7 @@ class OpenPi(Remote):
     dynamics: Dynamics = field(default_factory=Dynamics.ideal) # of the arm; also says the rate
 
     def __post_init__(self):
+        super().__post_init__()
         self.call = OpenPiCall(self.url, self.patience, self.key)
         self.stride = every(self.dynamics.rate, self.fps)
 
@@ -223,9 +232,9 @@ class OpenPi(Remote):
             "prompt": seen.instruction})
         actions = self.actions(answer, "actions", 8)
         path = self.dynamics.follow(motion, np.clip(actions[:, :7], -1, 1))
-        return arm.go(seen, self.each(path), self.hand(actions[:, 7]))
+        return arm.go(seen.step, [motion, *self.each(path)], self.hand(actions[:, 7]))
 
-# %% ../../nbs/10_imagine/03_remote.ipynb #2ea61833
+# %% ../../nbs/10_imagine/03_remote.ipynb #91304aaa
 class GrootCall:
     "Questions to GR00T's server, one at a time"
     def __init__(self,
@@ -283,7 +292,7 @@ class GrootCall:
             raise PolicyError(f"the server at {self.url} failed: {what}: look into its log")
         return found
 
-# %% ../../nbs/10_imagine/03_remote.ipynb #4e31ef06
+# %% ../../nbs/10_imagine/03_remote.ipynb #17c11c89
 EEF_TURN = np.array([[0., 0, -1], [-1, 0, 0], [0, 1, 0]]) # GR00T's gripper in DROID's (`droid_frame.py`)
 DROID_SIZE = 180, 320 # height and width of its pictures in LeRobot's and GR00T's layout
 
@@ -302,6 +311,7 @@ class Groot(Remote):
     rate: float = 15. # actions a second
 
     def __post_init__(self):
+        super().__post_init__()
         self.call, self.stride = GrootCall(self.url, self.patience, self.key), every(self.rate, self.fps)
 
     def start(self, seed:int)->Act: # the server draws for itself
@@ -334,10 +344,11 @@ class Groot(Remote):
         try: actions = {k: v[0] for k, v in answer[0].items()} # one of one
         except (LookupError, TypeError, AttributeError):
             raise PolicyError("no pair of actions and remarks in the answer: is it N1.6 or later?") from None
-        path = [at_rest(q) for q in self.each(self.actions(actions, "joint_position", 7))]
-        return arm.go(seen, path, self.hand(self.actions(actions, "gripper_position", 1)[:, 0]))
+        joints = self.each(self.actions(actions, "joint_position", 7))
+        gripper = self.actions(actions, "gripper_position", 1)[:, 0]
+        return arm.go(seen.step, [motion, *map(at_rest, joints)], self.hand(gripper))
 
-# %% ../../nbs/10_imagine/03_remote.ipynb #763c9996
+# %% ../../nbs/10_imagine/03_remote.ipynb #435169fb
 @dataclass
 class GrootN15(Groot):
     "A policy of GR00T N1.5's for DROID: changes of the pose"
