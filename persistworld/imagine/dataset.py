@@ -32,7 +32,7 @@ def action_columns(
         at += width
     return columns
 
-# %% ../../nbs/10_imagine/08_imagined_data.ipynb #c95f558e
+# %% ../../nbs/10_imagine/08_imagined_data.ipynb #4f83ac7d
 def select_rollouts(
     rollouts:list, # with policy, instruction and failed
     progress:list, # of each, 0 to 1; None: nobody judged it
@@ -47,7 +47,8 @@ def select_rollouts(
         if x is not None and not 0 <= x <= 1: raise ValueError(f"progress[{i}]={x} is not from 0 to 1")
     if most is not None: at_least(most=(most, 1))
     shuffled = np.random.default_rng(seed).permutation(len(rollouts)).tolist()
-    good = [i for i in shuffled if not rollouts[i].failed and progress[i] is not None and progress[i] >= least]
+    judged = [i for i in shuffled if progress[i] is not None]
+    good = [i for i in judged if not rollouts[i].failed and progress[i] >= least]
     taken, count = [], Counter()
     for i in sorted(good, key=lambda i: -progress[i]):
         kind = rollouts[i].policy, rollouts[i].instruction
@@ -55,7 +56,7 @@ def select_rollouts(
         count[kind] += 1
     return [(rollouts[i], progress[i]) for i in sorted(taken)]
 
-# %% ../../nbs/10_imagine/08_imagined_data.ipynb #0496ffba
+# %% ../../nbs/10_imagine/08_imagined_data.ipynb #debaa44c
 def check_imagined(
     rollout, # with frames, poses, instruction, failed
     name:str, # in the error
@@ -71,14 +72,16 @@ def check_imagined(
     T, H, W = frames.shape[1:4]
     if poses.ndim != 2 or poses.shape[1] != features.dim or not np.isfinite(poses).all():
         refuse(f"poses {poses.shape} must be finite and (T, {features.dim})")
-    if len(poses) != T: refuse(f"{T} frames and {len(poses)} poses: keep the pose of every frame, the first included")
-    if T < 2 or H % 2 or W % 2: refuse(f"{T} frames of {H} x {W}: two or more are needed, of even height and width")
+    if len(poses) != T:
+        refuse(f"{T} frames and {len(poses)} poses: keep the pose of every frame, the first included")
+    if T < 2 or H % 2 or W % 2:
+        refuse(f"{T} frames of {H} x {W}: two or more are needed, of even height and width")
     if not rollout.instruction.strip(): refuse("it has no instruction")
 
 
 def write_imagined(
     folder:str|Path, # must not hold a dataset yet
-    chosen:list[tuple], # (rollout, progress), see `select_rollouts`
+    chosen:list[tuple], # (rollout, progress), see `select_rollouts`; None: not judged, NaN in the table
     fps:int=5,
     features:Features=DROID_FEATURES, # names of views and poses
     split:str="train",
@@ -87,15 +90,16 @@ def write_imagined(
     "Rollouts as a LeRobot v3.0 dataset"
     if not chosen: raise ValueError(f"{folder}: no rollouts to write: lower `least`, or imagine more")
     if features.as_rotation or features.as_gripper:
-        raise ValueError("features convert the poses: give those that describe the rollouts' own, without as_*")
-    for i, (x, _) in enumerate(chosen): check_imagined(x, f"rollout {i} ({x.policy}, scene {x.scene})", features)
+        raise ValueError("features convert the poses: give those of the rollouts' own poses, without as_*")
+    for i, (x, _) in enumerate(chosen):
+        check_imagined(x, f"rollout {i} ({x.policy}, scene {x.scene})", features)
     writer = LeRobotWriter(Path(folder), fps, **how)
     for x, progress in chosen:
         videos = dict(zip(features.keys(features.video_key), x.frames))
         writer.add_episode(
             action_columns(np.asarray(x.poses), features), videos, x.instruction, world_model=x.model,
-            policy=x.policy, scene=str(x.scene), seed=int(x.seed), progress=float(progress),
-            policy_calls=int(x.asked))
+            policy=x.policy, scene=str(x.scene), seed=int(x.seed), policy_calls=int(x.asked),
+            progress=float(np.nan if progress is None else progress))
     writer.finish({split: f"0:{len(chosen)}"})
     return Path(folder)
 
@@ -108,14 +112,15 @@ def provenance(
 )->list[dict]: # of each episode: id, instruction, and `PROVENANCE`
     "Where imagined episodes are from; DataError if they are not imagined"
     file = Path(folder)/EPISODES_PATH.format(chunk_index=0, file_index=0)
-    if not file.is_file(): raise DataError(file, "file", "is missing: this is no dataset of imagined rollouts")
+    if not file.is_file(): raise DataError(file, "file", "is missing: these are no imagined rollouts")
     names = pq.read_schema(file).names
     missing = [c for c in PROVENANCE if c not in names]
     if missing: raise DataError(file, missing[0], "no such column: these episodes were not imagined")
     rows = pq.read_table(file, columns=["episode_index", "tasks", *PROVENANCE]).to_pylist()
-    return [dict(id=str(row.pop("episode_index")), instruction=row.pop("tasks")[0]) | row for row in rows]
+    def known(row): return dict(id=str(row["episode_index"]), instruction=row["tasks"][0])
+    return [known(row) | {c: row[c] for c in PROVENANCE} for row in rows]
 
-# %% ../../nbs/10_imagine/08_imagined_data.ipynb #6287ab2f
+# %% ../../nbs/10_imagine/08_imagined_data.ipynb #de3fd59b
 def misplaced(
     found:np.ndarray, # (V, T, H, W, 3) uint8, read from a video
     written:np.ndarray, # the same shape, what was written
@@ -136,7 +141,8 @@ def verify_imagined(
     "Read a dataset back and compare it with what was written; DataError where it differs"
     episodes, count = open_dataset(folder, fps=fps, features=features).episodes(), 0
     if len(episodes) != len(chosen):
-        raise DataError(folder, "episodes", f"{len(episodes)} are here, {len(chosen)} were written: write again")
+        counts = f"{len(episodes)} are here, {len(chosen)} were written"
+        raise DataError(folder, "episodes", f"{counts}: write again")
     for e, (x, _) in zip(episodes, chosen):
         def refuse(what): raise DataError(folder, f"episode {e.id}", f"{what}: write again")
         if e.instruction != x.instruction: refuse("another instruction")

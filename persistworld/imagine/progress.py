@@ -22,7 +22,7 @@ from ..core.parameters import at_least, positive
 from ..core.video import DataError
 from ..tabletop.scenes import STAGES
 
-# %% ../../nbs/10_imagine/05_progress.ipynb #5d95e8bf
+# %% ../../nbs/10_imagine/05_progress.ipynb #6173bb4b
 @dataclass(frozen=True)
 class Task:
     "What is asked of a policy, as stages that follow each other"
@@ -32,7 +32,7 @@ class Task:
 
     def __post_init__(self):
         if not self.stages or isinstance(self.stages, str) or len(set(self.stages)) < len(self.stages):
-            raise ValueError(f"task {self.name!r}: stages {self.stages!r} must be different names, at least one")
+            raise ValueError(f"task {self.name!r}: stages {self.stages!r} must be different names")
 
     def __len__(self): return len(self.stages) # N
 
@@ -41,7 +41,8 @@ class Task:
     )->int: # 0 to N
         "How many stages were completed in order"
         if len(done) != len(self):
-            raise ValueError(f"task {self.name!r} has {len(self)} stages: give so many values, not {len(done)}")
+            raise ValueError(f"task {self.name!r} has {len(self)} stages: give as many values, "
+                             f"not {len(done)}")
         return next((i for i, x in enumerate(done) if not x), len(self))
 
     def progress(self,
@@ -49,10 +50,11 @@ class Task:
     )->float: # 0 to 1
         "What that is worth"
         if isinstance(stage, bool) or not 0 <= stage <= len(self) or stage != int(stage):
-            raise ValueError(f"task {self.name!r}: stage {stage!r} is not a whole number from 0 to {len(self)}")
+            raise ValueError(f"task {self.name!r}: stage {stage!r} must be a whole number "
+                             f"from 0 to {len(self)}")
         return int(stage)/len(self)
 
-# %% ../../nbs/10_imagine/05_progress.ipynb #ed2c23bc
+# %% ../../nbs/10_imagine/05_progress.ipynb #b86e3451
 _PUT = "reach", "grasp", "lift", "move close", "is inside"
 PAPER_TASKS = {task.name: task for task in ( # table 12
     Task("banana", "put banana in box", _PUT),
@@ -65,10 +67,11 @@ def tabletop_task(
 )->Task: # pick or push
     "The stages of the simulator, without the start, which everybody reaches"
     kind = dict(put="pick", push="push").get(instruction.split(" ")[0])
-    if not kind: raise ValueError(f"{instruction!r} is none of the tabletop's tasks: it begins with put or push")
+    if not kind:
+        raise ValueError(f"{instruction!r} is none of the tabletop's tasks: those begin with put or push")
     return Task(kind, instruction, STAGES[kind][1:])
 
-# %% ../../nbs/10_imagine/05_progress.ipynb #0a2d71c1
+# %% ../../nbs/10_imagine/05_progress.ipynb #40f51ffb
 @dataclass(frozen=True)
 class Label:
     "How far a rollout came, as somebody saw it"
@@ -89,7 +92,8 @@ class Label:
             raise ValueError(f"stage={self.stage!r} must be a whole number, 0 or more")
         try: zone = datetime.fromisoformat(self.when).tzinfo
         except (TypeError, ValueError): zone = None
-        if zone is None: raise ValueError(f"when={self.when!r} must be a date and time with its zone, ISO 8601")
+        if zone is None:
+            raise ValueError(f"when={self.when!r} must be a date and time with its zone, ISO 8601")
 
 # %% ../../nbs/10_imagine/05_progress.ipynb #6f217038
 def append_label(
@@ -189,15 +193,16 @@ def data_url(
     Image.fromarray(picture).save(out, "JPEG", quality=92, subsampling=0)
     return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode()
 
-# %% ../../nbs/10_imagine/05_progress.ipynb #fdf40a62
+# %% ../../nbs/10_imagine/05_progress.ipynb #35bc2cf0
 def stage_question(task:Task)->str:
     "What the judge is asked"
     stages = "\n".join(f"{i}: {name}" for i, name in enumerate(task.stages, 1))
-    return (f"The pictures show a robot arm, in the order of time; each has the views of all cameras side by "
-            f"side. The robot was told: {task.instruction!r}. The task has these stages, in order:\n{stages}\n"
-            "A stage counts only if all stages before it were completed. Which is the furthest stage that was "
-            "completed at any time? Trust only what is visible: objects may blur, change or vanish, which is no "
-            f'progress. Answer with JSON and nothing else: {{"stage": k}}, k from 0 (none) to {len(task)}.')
+    return (f"The pictures show a robot arm, in the order of time; each has the views of all cameras side "
+            f"by side. The robot was told: {task.instruction!r}. The task has these stages, in order:\n"
+            f"{stages}\nA stage counts only if all stages before it were completed. Which is the furthest "
+            "stage that was completed at any time? Trust only what is visible: objects may blur, change or "
+            'vanish, which is no progress. Answer with JSON and nothing else: {"stage": k}, '
+            f"k from 0 (none) to {len(task)}.")
 
 
 def read_stage(
@@ -249,7 +254,7 @@ def _post(client, url, body, headers, deadline)->tuple[int, bytes]: # status, te
             if len(text) > 1_000_000: raise httpx.DecodingError("too long")
         return answer.status_code, text
 
-# %% ../../nbs/10_imagine/05_progress.ipynb #305888b1
+# %% ../../nbs/10_imagine/05_progress.ipynb #412affe7
 def read_answer(
     status:int,
     text:bytes, # the body
@@ -291,7 +296,8 @@ class Judge:
         task:Task,
     )->dict: # the body of the request
         "The question and the pictures"
-        pictures = [dict(type="image_url", image_url=dict(url=data_url(x))) for x in evenly(frames, self.moments)]
+        urls = [data_url(x) for x in evenly(frames, self.moments)]
+        pictures = [dict(type="image_url", image_url=dict(url=url)) for url in urls]
         content = [dict(type="text", text=stage_question(task)), *pictures]
         return dict(model=self.model, messages=[dict(role="user", content=content)]) | self.options
 
@@ -311,4 +317,6 @@ class Judge:
         headers = dict(Authorization=f"Bearer {key}") if key else {}
         with httpx.Client(timeout=self.timeout) as client, ThreadPoolExecutor(self.votes) as pool:
             asked = [pool.submit(self._vote, client, body, headers, task) for _ in range(self.votes)]
-            return Verdict.of([x.result() for x in asked])
+            answers = [x.result() for x in asked]
+        def clean(note): return note.replace(key, "...") if key else note
+        return Verdict.of([(stage, fault, clean(note)) for stage, fault, note in answers])

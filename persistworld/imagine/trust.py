@@ -57,7 +57,7 @@ def mmrv_symmetric(
     S, R = _pairs(imagined), _pairs(real)
     return (np.abs(np.sign(S) - np.sign(R))/2*np.abs(R)).max(-1).mean(-1)
 
-# %% ../../nbs/10_imagine/06_trust.ipynb #f6103ee8
+# %% ../../nbs/10_imagine/06_trust.ipynb #f792056f
 REAL = "real" # the side that is compared with
 
 
@@ -72,17 +72,18 @@ def _value(i, row): # progress, or what is wrong with it
 
 
 def _check_points(points): # side -> what there is; all sides must have the same
-    if REAL not in points: raise ValueError(f"no rows with side={REAL!r}: there is {', '.join(points) or 'nothing'}")
+    there = ", ".join(points) or "nothing"
+    if REAL not in points: raise ValueError(f"no rows with side={REAL!r}: there is {there}")
     if len(points) < 2: raise ValueError("no rows of a world model: their side is its name")
     for side, found in points.items():
         for here, there, a, b in (REAL, side, points[REAL], found), (side, REAL, found, points[REAL]):
             lost = sorted(set(a) - set(b))
-            if lost: raise ValueError(f"policy {lost[0][1]!r}, task {lost[0][0]!r}: {here} has rollouts and {there} "
-                                      "has none: label them, or leave this pair out on all sides")
+            if lost: raise ValueError(f"policy {lost[0][1]!r}, task {lost[0][0]!r}: {here} has rollouts and "
+                                      f"{there} has none: label them, or leave this pair out on all sides")
     policies = {policy for _, policy in points[REAL]}
     if len(policies) < 2: raise ValueError(f"one policy only ({policies.pop()}): there is nothing to rank")
 
-# %% ../../nbs/10_imagine/06_trust.ipynb #2f145923
+# %% ../../nbs/10_imagine/06_trust.ipynb #d4370355
 def read_progress(
     rows:list[dict], # of each rollout: side, policy, task, progress; scene
     paired:bool=False, # one value for each scene, the same scenes on all sides
@@ -98,8 +99,8 @@ def read_progress(
     for point, cell in found[REAL].items():
         for side in found if paired else ():
             odd = sorted(cell.keys() ^ found[side][point].keys())
-            if odd: raise ValueError(f"policy {point[1]!r}, task {point[0]!r}: scene {odd[0]!r} is not on both sides, "
-                                     f"{REAL} and {side}: pair the same scenes, or use paired=False")
+            if odd: raise ValueError(f"policy {point[1]!r}, task {point[0]!r}: scene {odd[0]!r} is not on "
+                                     f"both sides, {REAL} and {side}: pair the same scenes, or do not pair")
     return {side: {p: np.array([np.mean(cells[p][k]) for k in sorted(cells[p])]) for p in sorted(cells)}
             for side, cells in found.items()}
 
@@ -153,7 +154,7 @@ def _resampled(values, draws, seed, name): # (n,) -> (draws, n)
     rng = np.random.default_rng((seed, zlib.crc32(name.encode())))
     return values[rng.integers(0, len(values), (draws, len(values)))]
 
-# %% ../../nbs/10_imagine/06_trust.ipynb #83674106
+# %% ../../nbs/10_imagine/06_trust.ipynb #8baf2c45
 class Trust:
     "World models against the robot, with one set of resamples"
     def __init__(self,
@@ -205,10 +206,11 @@ class Trust:
 
     def bars(self, side:str)->np.ndarray: # (2, P) below and above the mean
         "Intervals of the mean progress of each policy and task"
-        ends = [estimate(m, x, self.confidence, (0, 1)) for m, x in zip(self.means[side], self.draws[side].T)]
+        pairs = zip(self.means[side], self.draws[side].T)
+        ends = [estimate(mean, draws, self.confidence, (0, 1)) for mean, draws in pairs]
         return np.array([(e.value - e.low, e.high - e.value) for e in ends]).T
 
-# %% ../../nbs/10_imagine/06_trust.ipynb #cb2570ed
+# %% ../../nbs/10_imagine/06_trust.ipynb #6dfe89bd
 _SHAPES = "os^Dv<>P" # of tasks
 _COLOURS = "tab:blue", "tab:orange", "tab:green", "tab:red", "tab:purple", "tab:brown" # of policies
 
@@ -220,7 +222,8 @@ def trust_figure(
     "Real progress against a world model's, a point for each policy and task"
     models = models or trust.models
     policies, tasks = (sorted({p[i] for p in trust.points}) for i in (1, 0))
-    fig, axs = plt.subplots(1, len(models), figsize=(4.2*len(models), 4.4), dpi=70, squeeze=False, sharey=True)
+    size = 4.2*len(models), 4.4
+    fig, axs = plt.subplots(1, len(models), figsize=size, dpi=70, squeeze=False, sharey=True)
     for ax, model in zip(axs[0], models):
         found = trust.of(model)
         ax.plot([0, 1], [0, 1], color="0.7", linewidth=1, zorder=0)
@@ -233,8 +236,9 @@ def trust_figure(
         ax.set(xlim=(-.03, 1.03), ylim=(-.03, 1.03), aspect="equal", xlabel="progress, real")
         ax.set_title(f"{model}\nr {found['r']}\nMMRV {found['mmrv']}", fontsize=10)
     axs[0, 0].set_ylabel("progress, world model")
-    for i, name in enumerate(policies): axs[0, 0].plot([], [], "o", color=_COLOURS[i % len(_COLOURS)], label=name)
-    for i, name in enumerate(tasks): axs[0, 0].plot([], [], _SHAPES[i % len(_SHAPES)], color="0.4", label=name)
+    legend = [("o", _COLOURS[i % len(_COLOURS)], name) for i, name in enumerate(policies)]
+    legend += [(_SHAPES[i % len(_SHAPES)], "0.4", name) for i, name in enumerate(tasks)]
+    for shape, colour, name in legend: axs[0, 0].plot([], [], shape, color=colour, label=name)
     axs[0, 0].legend(fontsize=8, loc="lower right")
     fig.tight_layout()
     plt.close(fig)
