@@ -56,7 +56,7 @@ def rollouts_to_label(
     return [ToLabel(f"{x.model}/{x.policy}/{x.scene}/{x.seed}", x.model, x.policy, str(x.scene),
                     task_of(x.instruction), lambda x=x: x.frames) for x in rollouts]
 
-# %% ../../nbs/10_imagine/09_labelling.ipynb #9fe2ae18
+# %% ../../nbs/10_imagine/09_labelling.ipynb #7352b184
 class Labelling(Panel):
     "One rollout after the other, and how far it came"
     def __init__(self,
@@ -143,6 +143,7 @@ class Labelling(Panel):
         "Open the rollout before, to think again"
         if not self.done: raise ValueError("nothing was labelled since the name was written")
         self.queue.insert(0, self.done.pop())
+        self.tell("once more: the newer label counts")
         self.show()
 
 # %% ../../nbs/10_imagine/09_labelling.ipynb #05d55528
