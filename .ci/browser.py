@@ -8,6 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 from playwright.sync_api import TimeoutError, sync_playwright
+from persistworld.imagine.labelling import open_labelling
+from persistworld.imagine.progress import read_labels
 from persistworld.look.branch_browser import BranchBrowser
 from persistworld.look.films import Films, made_up_run
 from persistworld.look.group_making import made_up_groups
@@ -315,6 +317,35 @@ def drive(hand, outputs):
     hand.shows(mine.picture.value, "undo")
 
 
+def progress(hand, outputs):
+    mine, file = open_labelling(["../data/tabletop"], outputs/"never.jsonl"), outputs/"labels.jsonl"
+    def press(name): # a button with an icon, too
+        hand.page.locator(f'.jupyter-button:text-is("{name}")').click()
+        hand.settle()
+    hand.shows(mine.picture.value, "opens with the first frame")
+    press("none")
+    if file.exists(): raise AssertionError(f"{hand.name}: a label without a name was kept")
+    hand.page.get_by_text("write your name first").wait_for()
+    hand.page.locator(".widget-text input").fill("ann")
+    hand.page.keyboard.press("Tab")
+    hand.settle()
+    mine.who.value = "ann"
+    mine.go(int(hand.drag("frame", .5)))
+    hand.shows(mine.picture.value, f"slider to frame {mine.frame} of her first rollout")
+    hand.shot("slider")
+    first, stage = mine.now, mine.now.task.stages[1]
+    press(stage)
+    kept = [(x.rollout, x.stage, x.who) for x in read_labels(file)]
+    if kept != [(first.rollout, 2, "ann")]: raise AssertionError(f"{hand.name}: kept {kept}")
+    mine.later()
+    hand.shows(mine.picture.value, f"{stage} is kept, the next rollout opens")
+    press("back")
+    mine.queue.insert(0, mine.queue.pop())
+    mine.show()
+    hand.shows(mine.picture.value, "back")
+    hand.shot("back")
+
+
 def are_not_tricked(browser, address):
     "Names are shown as they are written"
     for name in "rollouts", "branches", "reward", "training":
@@ -351,7 +382,8 @@ def main(
     outputs=None, # folder of real runs; None: made-up ones
     only=None, # one explorer's name, or empty; None: all
 ):
-    explorers = dict(rollouts=rollouts, branches=branches, reward=reward, training=training, drive=drive)
+    explorers = dict(rollouts=rollouts, branches=branches, reward=reward, training=training, drive=drive,
+                     progress=progress)
     with tempfile.TemporaryDirectory() as here:
         here = Path(here)
         prepare(here, outputs)

@@ -218,7 +218,7 @@ def imagine(
         done += [rider.result(name, seed) for rider in riders]
     return done
 
-# %% ../../nbs/10_imagine/04_in_the_loop.ipynb #ae9d9286
+# %% ../../nbs/10_imagine/04_in_the_loop.ipynb #953d004b
 def save_imagined(
     folder:str|Path,
     rollouts:Sequence[Imagined],
