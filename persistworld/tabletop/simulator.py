@@ -108,7 +108,7 @@ def advance(stage:int, holds:tuple)->int:
 class Observation(NamedTuple):
     "What `reset` and `step` return"
     frames: np.ndarray # (V,H,W,3) uint8, views in the order of VIEWS
-    masks: np.ndarray  # (V,H,W) uint8: 0 background, 1 robot, 2 manipulated object, 3 target, 4.. distractors;
+    masks: np.ndarray  # (V,H,W) uint8: 0 background, 1 robot, 2 manipulated object, 3 target, 4.. others;
                        # None: not drawn
     pose: np.ndarray   # (7,) measured end-effector pose: xyz, euler xyz, gripper
     stage: int         # furthest stage so far, index into `scene.stages`
