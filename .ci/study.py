@@ -74,11 +74,12 @@ def main():
         SHOTS.mkdir(parents=True, exist_ok=True)
         ann.page.screenshot(path=SHOTS/"study-intro.png")
         for rater in ann, bob: rater.begin()
-        ann.page.wait_for_function(f"{ALL}.every(v => v.readyState > 1)")
-        for _ in range(30): ann.page.keyboard.press("ArrowRight") # 30 of 100 steps
+        for _ in range(6): ann.page.keyboard.press("ArrowRight") # the seventh of 20 frames
         ann.page.wait_for_function(f"{ALL}.every(v => !v.seeking)")
         times = ann.page.evaluate(f"{ALL}.map(v => v.currentTime/v.duration)")
-        assert all(abs(t - .3) < .02 for t in times), times
+        assert all(abs(t - 6.5/20) < .02 for t in times), times
+        assert ann.page.text_content("#frame") == "frame 7 of 20"
+        ann.page.keyboard.press("Control+a") # selects, and is no answer
         ann.page.screenshot(path=SHOTS/"study-pair.png")
         ann.page.dblclick("#A") # one answer, to the pair that was there
         ann.page.wait_for_timeout(500)
@@ -88,7 +89,7 @@ def main():
         ann.wait(answered)
         tab = ann.open(links[0]) # the same pair in two tabs: one vote
         tab.click("#begin")
-        tab.wait_for_function("document.getElementById('which').value")
+        tab.wait_for_function(f"{READY} && document.getElementById('which').value")
         same = ann.page.input_value("#which") == tab.input_value("#which")
         assert same
         tab.keyboard.press("b")
@@ -108,7 +109,7 @@ def main():
         for i in range(answered + 1, 6):
             ann.page.click("#A")
             ann.wait(i + 1)
-        assert "nothing more" in ann.page.text_content("#said")
+        assert "nothing more to rate. 6 answers" in ann.page.inner_text("#done")
         browser.close()
         server.kill()
         votes = store.votes()

@@ -11,13 +11,17 @@ from .store import Store
 
 # %% ../../nbs/09_study/02_pages.ipynb #4f7140bb
 PAGE_STYLE = """body { font: 16px/1.5 system-ui, sans-serif; max-width: 95rem; margin: auto; padding: 1rem }
-video { width: 100%; height: 34vh; object-fit: contain; background: #eee; display: block }
-#pair { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem }
+video { width: 100%; max-height: 34vh; aspect-ratio: var(--shape); object-fit: contain; display: block }
+#pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr)); gap: 0 1rem }
 figure { margin: 0 0 .6rem }
 figcaption { font-weight: 600 }
-#time { width: 100% }
-button { font: inherit; padding: .5rem 1.4rem; margin-right: .5rem }
-#said { min-height: 1.5em; color: #a30 }"""
+#film { display: flex; align-items: center; gap: .8rem; margin: .4rem 0 1rem }
+#time { flex: 1 }
+#intro, #done { max-width: 42rem }
+button { font: inherit; padding: .5rem 1.4rem; margin: 0 .5rem .5rem 0 }
+#said { min-height: 1.5em }
+#said.wrong { color: #a30; font-weight: 600 }
+@media (max-width: 45rem) { video { max-height: 22vh } button { padding: .5rem 1rem } }"""
 
 PAGE_BODY = """<section id="intro"><h1>Which is nearer to the truth?</h1>
 <p>A robot moved, and cameras recorded it: that is the video on top. Below it two programs predicted, from
@@ -26,62 +30,80 @@ nearer to what happened.</p>
 <ul><li>Look at the objects first: are they still there, of the same shape, where they should be?</li>
 <li>Then at the robot: is the arm whole, and where it is in the recording?</li>
 <li>Sharpness alone is not the question. If you cannot decide, skip.</li></ul>
-<p>Drag the slider, or press the arrow keys, to go through all three together. Keys: A, B, S for skip, space
-to play.</p><button id="begin">Begin</button></section>
+<p>The slider moves all three together, and an arrow key moves them by one frame. Other keys: A, B, S for
+skip, space to play. Every answer is kept at once and is final; you can stop at any time and go on later with
+the same link.</p><button id="begin">Begin</button></section>
 <section id="rate" hidden><p id="task"></p>
 <figure><figcaption>What happened</figcaption><video id="reference" muted playsinline></video></figure>
 <div id="pair"><figure><figcaption>A</figcaption><video id="left" muted playsinline></video></figure>
 <figure><figcaption>B</figcaption><video id="right" muted playsinline></video></figure></div>
-<input id="time" type="range" min="0" max="1000" value="0" aria-label="time">
-<p><button id="play">Play</button><button id="A">A is nearer</button><button id="B">B is nearer</button>
-<button id="S">Skip</button> <label>pair <select id="which"></select></label> <span id="progress"></span></p>
-</section><p id="said" role="status"></p>"""
+<div id="film"><button id="play">Play</button><input id="time" type="range" min="0" value="0"
+aria-label="frame"><span id="frame"></span></div>
+<button id="A">A is nearer</button><button id="B">B is nearer</button><button id="S">Skip</button>
+<p><label>Pair <select id="which"></select></label> <span id="progress"></span></p></section>
+<section id="done" hidden><h1>Thank you</h1><p>There is nothing more to rate. <span id="kept"></span> You may
+close this page.</p></section><p id="said" role="status"></p>"""
 
 # %% ../../nbs/09_study/02_pages.ipynb #2595eca7
 PAGE_SCRIPT = """const $ = id => document.getElementById(id), videos = ["reference", "left", "right"].map($)
-const here = location.pathname
-let pair = null, busy = false
+const here = location.pathname, choices = {a: "left", b: "right", s: "skip"}
+let pair = null, busy = false, frames = 1 // pair: the one whose videos are on the page
+const say = (text, wrong) => { $("said").textContent = text; $("said").className = wrong ? "wrong" : "" }
 const ask = async (what, body) => {
   const answer = await fetch(here + "/" + what, body ? {method: "POST", body: JSON.stringify(body)} : {})
   const found = await answer.json()
   if (!answer.ok) throw new Error(found.error)
   return found
 }
-const load = async video => { // as a whole: then every frame can be sought
-  const film = await fetch(here + "/video/" + pair + "/" + video.id)
+const load = async (video, id) => { // as a whole: then every frame can be sought
+  const film = await fetch(here + "/video/" + id + "/" + video.id)
+  if (!film.ok) throw new Error("a video did not come")
   URL.revokeObjectURL(video.src)
   video.src = URL.createObjectURL(await film.blob())
+  await new Promise((seen, fail) => {
+    video.onloadeddata = seen
+    video.onerror = () => fail(new Error("this browser cannot play the video"))
+  })
+  document.body.style.setProperty("--shape", video.videoWidth/video.videoHeight)
 }
 const show = async wanted => {
+  pair = null // until it can be seen
   const next = await ask("next" + (wanted ? "?pair=" + wanted : ""))
   const {answered, skipped, open} = next
   $("progress").textContent = answered + " answered, " + skipped + " skipped, " + open + " to go"
-  pair = next.pair
-  $("rate").hidden = pair === null
-  if (pair === null) { $("said").textContent = "Thank you: there is nothing more to rate."; return }
+  $("rate").hidden = next.pair === null
+  $("done").hidden = !$("rate").hidden
+  $("kept").textContent = answered + (answered === 1 ? " answer is kept." : " answers are kept.")
+  if (next.pair === null) return say("")
   $("task").textContent = next.task ? "Task: " + next.task : ""
-  await Promise.all(videos.map(load))
-  const option = (id, i) => new Option(i + 1, id, id === pair, id === pair)
+  await Promise.all(videos.map(video => load(video, next.pair)))
+  const option = (id, i) => new Option(i + 1, id, id === next.pair, id === next.pair)
   $("which").replaceChildren(...next.others.map(option))
-  $("time").value = 0
+  frames = next.frames
+  $("time").max = frames - 1
+  tell($("time").value = 0)
+  pair = next.pair
 }
-const enable = on => { busy = !on; for (const id of "ABS") $(id).disabled = !on }
-const vote = async choice => {
-  if (busy || pair === null || $("rate").hidden) return
-  enable(false)
-  try {
-    await ask("vote", {pair, choice})
-    $("said").textContent = choice === "skip" ? "Skipped." : "Thank you, your answer is kept."
-    pair = null
-    await show()
-  } catch (error) {
-    $("said").textContent = pair === null ? "Your answer is kept. Reload the page for the next pair."
-      : "Not kept: " + error.message + ". Please answer again."
+const turn = async act => { // one at a time
+  if (busy) return
+  const enable = on => { for (const id of ["A", "B", "S", "which"]) $(id).disabled = !on }
+  enable(!(busy = true))
+  try { await act() } catch (error) {
+    say(pair === null ? "The next pair did not come: " + error.message + ". Reload the page; answers are kept."
+      : "Not kept: " + error.message + ". Please answer again.", true)
   }
-  enable(true)
+  enable(!(busy = false))
 }
-const seek = () => {
-  for (const v of videos) { v.pause(); v.currentTime = $("time").value/1000*(v.duration || 0) }
+const vote = choice => turn(async () => {
+  if (pair === null) return
+  await ask("vote", {pair, choice})
+  say(choice === "skip" ? "Skipped." : "Thank you, your answer is kept.")
+  await show()
+})
+const tell = frame => { $("frame").textContent = "frame " + (+frame + 1) + " of " + frames }
+const seek = () => { // into the middle of the frame
+  tell($("time").value)
+  for (const v of videos) { v.pause(); v.currentTime = (+$("time").value + .5)/frames*(v.duration || 0) }
 }
 const play = () => videos[0].paused ? videos.forEach(v => v.play()) : videos.forEach(v => v.pause())
 $("time").oninput = seek
@@ -89,25 +111,28 @@ $("play").onclick = play
 $("A").onclick = () => vote("left")
 $("B").onclick = () => vote("right")
 $("S").onclick = () => vote("skip")
-$("which").onchange = () => show($("which").value)
+$("which").onchange = () => turn(() => show($("which").value))
+videos[0].onplay = () => { $("play").textContent = "Pause" }
+videos[0].onpause = () => { $("play").textContent = "Play" }
 videos[0].ontimeupdate = () => {
   const now = videos[0].currentTime
   if (videos[0].paused) return
-  $("time").value = 1000*now/(videos[0].duration || 1)
+  tell($("time").value = Math.floor(frames*now/(videos[0].duration || 1)))
   for (const v of videos.slice(1)) if (Math.abs(v.currentTime - now) > .1) v.currentTime = now
 }
 document.onkeydown = event => {
-  if (event.target.tagName === "SELECT" || event.repeat && !event.key.startsWith("Arrow")) return
-  const step = {ArrowLeft: -10, ArrowRight: 10}[event.key], key = event.key.toLowerCase()
+  const step = {ArrowLeft: -1, ArrowRight: 1}[event.key], choice = choices[event.key.toLowerCase()]
+  if ($("rate").hidden || event.target.tagName === "SELECT" || event.repeat && !step) return
+  if (event.ctrlKey || event.metaKey || event.altKey) return // the browser's own
   if (step) { $("time").value = +$("time").value + step; seek(); event.preventDefault() }
-  else if (key === " ") { play(); event.preventDefault() }
-  else if ("abs".includes(key)) vote({a: "left", b: "right", s: "skip"}[key])
+  else if (event.key === " ") { play(); event.preventDefault() }
+  else if (choice) vote(choice)
 }
-$("begin").onclick = () => { $("intro").hidden = true; sessionStorage.begun = 1; show() }
+$("begin").onclick = () => { $("intro").hidden = true; sessionStorage.begun = 1; turn(show) }
 if (sessionStorage.begun) $("begin").onclick()"""
 
 PAGE = f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Which is nearer to the truth?</title>
-<meta name="viewport" content="width=device-width"><style>{PAGE_STYLE}</style>
+<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,"><style>{PAGE_STYLE}</style>
 {PAGE_BODY}<script>{PAGE_SCRIPT}</script></html>"""
 
 # %% ../../nbs/09_study/02_pages.ipynb #26f57642

@@ -8,14 +8,15 @@ __all__ = ['REFERENCE', 'study_file', 'same_length', 'check_study', 'Handler', '
 
 # %% ../../nbs/09_study/03_server.ipynb #5ce9b766
 import asyncio, json, logging, threading
+from functools import lru_cache
 from hmac import compare_digest
 from pathlib import Path
 import tornado.httpserver
 import tornado.netutil
 import tornado.web
-from ..core.video import DataError
+from ..core.video import DataError, Video, open_video
 from .pages import PAGE, admin_page
-from .store import Store, StudyError
+from .store import Pair, Store, StudyError
 
 # %% ../../nbs/09_study/03_server.ipynb #c9695186
 REFERENCE = "reference"
@@ -97,8 +98,8 @@ class Next(Handler):
     def get(self, token):
         pairs, wanted = self.study.store.open_pairs(token), self.get_argument("pair", "")
         now = next((p for p in pairs if str(p.id) == wanted), pairs[0] if pairs else None)
-        task = self.study.tasks.get(now.item, "") if now else ""
-        found = dict(pair=now and now.id, task=task, others=sorted(p.id for p in pairs), open=len(pairs))
+        found = dict(pair=None, others=sorted(p.id for p in pairs), open=len(pairs))
+        if now: found |= self.study.told(now)
         self.finish(found | self.study.store.progress(token))
 
 
@@ -125,6 +126,15 @@ class StudyServer:
         tasks:dict[str, str]|None=None, # episode -> what the robot was told
     ):
         self.store, self.folder, self.tasks = store, Path(folder), tasks or {}
+        self.frames = lru_cache(self._frames)
+
+    def _frames(self, item:str)->int:
+        with open_video(Video(study_file(self.folder, item, REFERENCE), REFERENCE, 0)) as (_, stream):
+            return stream.frames
+
+    def told(self, pair:Pair)->dict:
+        "What a rater is told of a pair"
+        return dict(pair=pair.id, task=self.tasks.get(pair.item, ""), frames=self.frames(pair.item))
 
     def video(self, token:str, pair:int, side:str)->bytes:
         "What stands on this side, as long as what stands on the other"
