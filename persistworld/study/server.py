@@ -37,7 +37,8 @@ def length_of(
     file:Path, # mp4
 )->tuple[int, float]: # frames, frames per second
     "How long a video is"
-    with open_video(Video(file, file.stem, 0)) as (_, stream): return stream.frames, float(stream.average_rate)
+    with open_video(Video(file, file.stem, 0)) as (_, stream):
+        return stream.frames, float(stream.average_rate)
 
 
 def same_length(
