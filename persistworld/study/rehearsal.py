@@ -50,7 +50,7 @@ def rehearse(
     while (pair := json.loads(ask(f"{link}/next"))["pair"]) is not None:
         films = [seen(ask(f"{link}/video/{pair}/{name}")) for name in (REFERENCE, "left", "right")]
         choice = side or nearer(*films)
-        if not side and random.Random(f"{seed} {pair}").random() >= skill:
-            choice = {"left": "right", "right": "left"}[choice]
+        luck = random.Random(b"".join([bytes(str(seed), "ascii"), *sorted(x.tobytes() for x in films)]))
+        if not side and luck.random() >= skill: choice = {"left": "right", "right": "left"}[choice]
         answers += json.loads(ask(f"{link}/vote", dict(pair=pair, choice=choice)))["new"]
     return answers
