@@ -111,7 +111,10 @@ $("play").onclick = play
 $("A").onclick = () => vote("left")
 $("B").onclick = () => vote("right")
 $("S").onclick = () => vote("skip")
-$("which").onchange = () => turn(() => show($("which").value))
+$("which").onchange = () => {
+  $("which").blur() // letters are answers again
+  turn(() => show($("which").value))
+}
 videos[0].onplay = () => { $("play").textContent = "Pause" }
 videos[0].onpause = () => { $("play").textContent = "Play" }
 videos[0].ontimeupdate = () => {
