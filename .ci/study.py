@@ -93,8 +93,8 @@ def main():
         ann.page.keyboard.press(" ")
         times = ann.page.evaluate(f"{ALL}.map(v => v.paused && v.currentTime)")
         assert all(times) and max(times) - min(times) < .3, times
-        ann.page.keyboard.press("Control+a") # selects, and is no answer
         ann.page.screenshot(path=SHOTS/"study-pair.png")
+        ann.page.keyboard.press("Control+a") # selects, and is no answer
         ann.page.dblclick("#A") # one answer, to the pair that was there
         ann.page.wait_for_timeout(500)
         answered = int(ann.page.text_content("#progress").split()[0])

@@ -155,7 +155,7 @@ def admin_page(
 <meta name="viewport" content="width=device-width"><meta http-equiv="refresh" content="30"><style>
 body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 50rem; margin: auto; padding: 1rem }}
 td, th {{ padding: .1rem 1.2rem .1rem 0; text-align: left }}</style>
-<h1>{votes} votes, {full} of {len(pairs)} pairs have their {store.quota}</h1>
+<h1>{votes} votes, {full} of {len(pairs)} pairs have all {store.quota}</h1>
 <p>Who is preferred is not shown while people vote: study_votes.ipynb reads the votes.</p>
 <h2>Raters</h2>{_table(["rater", "answered", "skipped"], [(f"r{n}", *rest) for n, *rest in raters])}
 <h2>Pairs</h2>{_table(["episode", "models", "votes"], [(i, f"{a}, {b}", n) for i, a, b, n in pairs])}
