@@ -6,7 +6,7 @@ from setuptools import find_packages, setup
 config = ConfigParser(delimiters=["="])
 config.read("settings.ini", encoding="utf-8")
 cfg = config["DEFAULT"]
-extras = "dev", "sim", "browser", "rerun", "policies", "docs"
+extras = "dev", "sim", "browser", "postgresql", "rerun", "policies", "docs"
 setup(
     name=cfg["lib_name"],
     version=cfg["version"],

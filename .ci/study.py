@@ -41,7 +41,8 @@ def serve(url, folder, port):
 class Rater:
     "One rater's browser"
     def __init__(self, browser, address):
-        self.context = browser.new_context(viewport=dict(width=900, height=1000))
+        self.context, self.got = browser.new_context(viewport=dict(width=900, height=1000)), []
+        self.context.on("response", lambda answer: self.got.append(f"{answer.url} {answer.headers}"))
         self.address, self.page = address, self.open(address)
 
     def open(self, address):
@@ -49,6 +50,14 @@ class Rater:
         page.set_default_timeout(60_000)
         page.goto(address)
         return page
+
+    def pick(self): # another pair than the one that is shown
+        shown = self.page.input_value("#which")
+        options = self.page.locator("#which option").all()
+        other = next(x for x in (o.get_attribute("value") for o in options) if x != shown)
+        self.page.select_option("#which", other)
+        self.wait(0)
+        assert self.page.input_value("#which") == other
 
     def begin(self): self.page.click("#begin"); self.wait(0)
 
@@ -74,12 +83,18 @@ def main():
         SHOTS.mkdir(parents=True, exist_ok=True)
         ann.page.screenshot(path=SHOTS/"study-intro.png")
         for rater in ann, bob: rater.begin()
-        ann.page.wait_for_function(f"{ALL}.every(v => v.readyState > 1)")
-        for _ in range(30): ann.page.keyboard.press("ArrowRight") # 30 of 100 steps
+        for _ in range(6): ann.page.keyboard.press("ArrowRight") # the seventh of 20 frames
         ann.page.wait_for_function(f"{ALL}.every(v => !v.seeking)")
         times = ann.page.evaluate(f"{ALL}.map(v => v.currentTime/v.duration)")
-        assert all(abs(t - .3) < .02 for t in times), times
+        assert all(abs(t - 6.5/20) < .02 for t in times), times
+        assert ann.page.text_content("#frame") == "frame 7 of 20"
+        ann.page.keyboard.press(" ") # all play, and stay together
+        ann.page.wait_for_function(f"{ALL}.every(v => v.currentTime > 2)")
+        ann.page.keyboard.press(" ")
+        times = ann.page.evaluate(f"{ALL}.map(v => v.paused && v.currentTime)")
+        assert all(times) and max(times) - min(times) < .3, times
         ann.page.screenshot(path=SHOTS/"study-pair.png")
+        ann.page.keyboard.press("Control+a") # selects, and is no answer
         ann.page.dblclick("#A") # one answer, to the pair that was there
         ann.page.wait_for_timeout(500)
         answered = int(ann.page.text_content("#progress").split()[0])
@@ -88,12 +103,13 @@ def main():
         ann.wait(answered)
         tab = ann.open(links[0]) # the same pair in two tabs: one vote
         tab.click("#begin")
-        tab.wait_for_function("document.getElementById('which').value")
+        tab.wait_for_function(f"{READY} && document.getElementById('which').value")
         same = ann.page.input_value("#which") == tab.input_value("#which")
         assert same
         tab.keyboard.press("b")
         ann.page.keyboard.press("a")
         ann.wait(answered + 1)
+        bob.pick()
         bob.page.keyboard.press("s")
         skipped = "document.getElementById('progress').textContent.includes('1 skipped')"
         bob.page.wait_for_function(f"{skipped} && {READY}")
@@ -108,7 +124,9 @@ def main():
         for i in range(answered + 1, 6):
             ann.page.click("#A")
             ann.wait(i + 1)
-        assert "nothing more" in ann.page.text_content("#said")
+        assert "nothing more to rate. 6 answers" in ann.page.inner_text("#done")
+        told = [x for rater in (ann, bob) for x in rater.got]
+        assert len(told) > 40 and not any(name in x for x in told for name in ("base", "post")), told
         browser.close()
         server.kill()
         votes = store.votes()

@@ -68,7 +68,7 @@ def cast(
     for kind in kinds:
         try: return CASTS[kind](value)
         except (KeyError, TypeError, ValueError, OverflowError): pass # not of this type: try the next
-    raise ValueError(f"{name}={value!r} is not what the notebook declares: {name}:{declared}")
+    raise ValueError(f"{name}={value!r} is not of its declared type: {name}:{declared}")
 
 # %% ../../nbs/00_core/03_parameters.ipynb #64b4a5c9
 def did_you_mean(name:str, known)->str: # known: names
@@ -95,7 +95,7 @@ def typed(
     for name in given:
         if name in declared: continue
         raise ValueError(f"unknown parameter {name!r}{did_you_mean(name, declared)}"
-                         f" This notebook has: {', '.join(declared)}")
+                         f" There are: {', '.join(declared)}")
     return {name: cast(name, value, declared[name]) for name, value in given.items()}
 
 

@@ -24,7 +24,8 @@ PAIRS = sa.Table("pairs", SCHEMA, _whole("id", primary_key=True), _text("item"),
 RATERS = sa.Table("raters", SCHEMA, _text("token", primary_key=True), _whole("number", unique=True))
 VOTES = sa.Table(
     "votes", SCHEMA, _text("rater", sa.ForeignKey("raters.token"), primary_key=True),
-    _whole("pair", sa.ForeignKey("pairs.id"), primary_key=True), _text("choice"), _text("at"))
+    _whole("pair", sa.ForeignKey("pairs.id"), primary_key=True), _text("left"), _text("right"),
+    _text("choice"), _text("at"))
 SKIP = "skip" # a choice, beside left and right
 
 # %% ../../nbs/09_study/01_store.ipynb #b18a10f9
@@ -47,24 +48,26 @@ class Store:
         quota:int=3, # raters of a pair
     ):
         at_least(quota=(quota, 1))
-        self.quota, self.engine = quota, sa.create_engine(url, pool_pre_ping=True)
+        url = url.replace("postgresql://", "postgresql+psycopg://", 1)
+        self.quota, self.engine = quota, sa.create_engine(url, pool_pre_ping=True, hide_parameters=True)
         if self.engine.dialect.name == "sqlite": sa.event.listen(self.engine, "connect", set_pragmas)
         SCHEMA.create_all(self.engine)
-        with self.engine.begin() as db: self.secret = self._secret(db)
+        self.secret = self._secret()
 
-    def _secret(self, db)->bytes: # made once
-        row = db.execute(sa.select(STUDY.c.value).where(STUDY.c.key == "secret")).scalar()
-        if row is None:
-            row = secrets.token_hex(32)
-            db.execute(sa.insert(STUDY).values(key="secret", value=row))
-        return bytes.fromhex(row)
+    def _secret(self)->bytes: # made once, by whoever comes first
+        try:
+            with self.engine.begin() as db:
+                db.execute(sa.insert(STUDY).values(key="secret", value=secrets.token_hex(32)))
+        except sa.exc.IntegrityError: pass # it is there
+        with self.engine.connect() as db:
+            return bytes.fromhex(db.execute(sa.select(STUDY.c.value).where(STUDY.c.key == "secret")).scalar())
 
     def add_pairs(self, pairs:Iterable[tuple[str, str, str]])->None: # item, model, model
         "Compare these; what is there already is left alone"
         with self.engine.begin() as db:
             known = {tuple(row) for row in db.execute(sa.select(PAIRS.c.item, PAIRS.c.a, PAIRS.c.b))}
-            new = [dict(item=item, a=a, b=b) for item, a, b in pairs if (item, a, b) not in known]
-            if new: db.execute(sa.insert(PAIRS), new)
+            new = sorted((pair for pair in pairs if tuple(pair) not in known), key=self.mixed)
+            if new: db.execute(sa.insert(PAIRS), [dict(zip(("item", "a", "b"), pair)) for pair in new])
 
     def invite(self, n:int)->list[str]: # tokens
         "Links for so many more raters"
@@ -72,7 +75,7 @@ class Store:
         with self.engine.begin() as db:
             first = db.execute(sa.select(sa.func.count()).select_from(RATERS)).scalar()
             rows = [dict(token=t, number=first + i) for i, t in enumerate(tokens)]
-            db.execute(sa.insert(RATERS), rows)
+            if rows: db.execute(sa.insert(RATERS), rows)
         return tokens
 
     def tokens(self)->list[str]: # by number
@@ -80,9 +83,18 @@ class Store:
         with self.engine.connect() as db:
             return list(db.execute(sa.select(RATERS.c.token).order_by(RATERS.c.number)).scalars())
 
+    def mixed(self, *what)->bytes:
+        "Random bits that belong to this, always the same and not to be computed from outside"
+        return hmac.digest(self.secret, repr(what).encode(), hashlib.sha256)
+
+    @property
+    def admin(self)->str:
+        "The token of whoever runs the study"
+        return self.mixed("admin").hex()
+
     def left_first(self, token:str, pair:int)->bool:
-        "Does model a stand left? The same at every reload, and not to be computed from outside"
-        return hmac.digest(self.secret, f"{token} {pair}".encode(), hashlib.sha256)[0] % 2 == 0
+        "Does model a stand left?"
+        return self.mixed(token, pair)[0] % 2 == 0
 
     def check(self, db, token:str)->None: # a rater's token
         if not isinstance(token, str) or len(token) > 64 or not db.execute(
@@ -104,8 +116,17 @@ class Store:
                 .where(PAIRS.c.id.not_in(answered)).group_by(*PAIRS.c)
                 .having(given < self.quota)).fetchall()
         def order(row): # the same count: in an order of the rater's own
-            return row.given, hmac.digest(self.secret, f"order {token} {row.id}".encode(), hashlib.sha256)
+            return row.given, self.mixed("order", token, row.id)
         return [self.shown(token, row) for row in sorted(rows, key=order)]
+
+    def pair(self, token:str, id:int)->Pair:
+        "A pair as this rater is shown it, until they have answered"
+        answered = sa.select(VOTES.c.pair).where(VOTES.c.rater == token)
+        with self.engine.connect() as db:
+            self.check(db, token)
+            row = db.execute(sa.select(PAIRS).where(PAIRS.c.id == id, PAIRS.c.id.not_in(answered))).fetchone()
+        if row is None: raise StudyError("this pair is not yours to rate")
+        return self.shown(token, row)
 
     def vote(self,
         token:str,
@@ -115,33 +136,46 @@ class Store:
         "Keep an answer; it is safe when this returns"
         if choice not in ("left", "right", SKIP):
             raise StudyError(f"choice {str(choice)[:20]!r} is no answer")
-        if type(pair) is not int: raise StudyError("no such pair")
+        if type(pair) is not int or not 0 < pair < 2**31: raise StudyError("no such pair")
         try:
             with self.engine.begin() as db:
                 self.check(db, token)
-                if not db.execute(sa.select(PAIRS.c.id).where(PAIRS.c.id == pair)).fetchone():
-                    raise StudyError("no such pair")
-                now = datetime.now(timezone.utc).isoformat()
-                db.execute(sa.insert(VOTES).values(rater=token, pair=pair, choice=choice, at=now))
+                row = db.execute(sa.select(PAIRS).where(PAIRS.c.id == pair)).fetchone()
+                if row is None: raise StudyError("no such pair")
+                left, right = self.shown(token, row)[2:]
+                now = datetime.now(timezone.utc).isoformat(timespec="microseconds")
+                db.execute(sa.insert(VOTES).values(
+                    rater=token, pair=pair, left=left, right=right, choice=choice, at=now))
         except sa.exc.IntegrityError: return False
         return True
 
-    def progress(self, token:str)->dict[str, int]: # answered, skipped, open
+    def progress(self, token:str)->dict[str, int]: # answered, skipped
         "How far a rater is"
         with self.engine.connect() as db:
             self.check(db, token)
             mine = sa.select(VOTES.c.choice).where(VOTES.c.rater == token)
             choices = db.execute(mine).scalars().all()
         skipped = choices.count(SKIP)
-        return dict(answered=len(choices) - skipped, skipped=skipped, open=len(self.open_pairs(token)))
+        return dict(answered=len(choices) - skipped, skipped=skipped)
+
+    def overview(self)->tuple[list, list]: # raters: number, answered, skipped; pairs: item, a, b, votes
+        "How far the study is, and nothing of who is ahead"
+        def count(which): return sa.func.count(sa.case((which, 1)))
+        given, skipped = count(VOTES.c.choice != SKIP), count(VOTES.c.choice == SKIP)
+        number, pair = RATERS.c.number, (PAIRS.c.item, PAIRS.c.a, PAIRS.c.b)
+        raters = (sa.select(number, given, skipped).outerjoin(VOTES, VOTES.c.rater == RATERS.c.token)
+                  .group_by(number).order_by(number))
+        pairs = (sa.select(*pair, given).outerjoin(VOTES, VOTES.c.pair == PAIRS.c.id)
+                 .group_by(*PAIRS.c).order_by(*pair))
+        with self.engine.connect() as db:
+            return tuple([tuple(row) for row in db.execute(rows)] for rows in (raters, pairs))
 
     def votes(self)->list[Vote]: # raters by number, in the order in which they were given
         "All answers, without whoever could be known by them"
-        rows = (sa.select(VOTES, RATERS.c.number, PAIRS).join(RATERS, RATERS.c.token == VOTES.c.rater)
-                .join(PAIRS, PAIRS.c.id == VOTES.c.pair).where(VOTES.c.choice != SKIP).order_by(VOTES.c.at))
-        with self.engine.connect() as db: found = db.execute(rows).fetchall()
-        shown = [self.shown(row.rater, row) for row in found]
-        return [Vote(f"r{row.number}", p.item, p.left, p.right, row.choice) for row, p in zip(found, shown)]
+        rows = (sa.select(RATERS.c.number, PAIRS.c.item, VOTES.c.left, VOTES.c.right, VOTES.c.choice)
+                .join(RATERS, RATERS.c.token == VOTES.c.rater).join(PAIRS, PAIRS.c.id == VOTES.c.pair)
+                .where(VOTES.c.choice != SKIP).order_by(VOTES.c.at, RATERS.c.number, PAIRS.c.id))
+        with self.engine.connect() as db: return [Vote(f"r{n}", *rest) for n, *rest in db.execute(rows)]
 
 
 def set_pragmas(connection, record)->None: # of a new connection to SQLite
