@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Row', 'COLLECTORS', 'Preferences', 'Collected', 'per_candidate', 'within_groups', 'need_finite', 'Situations',
            'part_of', 'Collector', 'check_scores', 'everyones', 'join_chunks', 'OwnHistory', 'TeacherForcing',
-           'RewardGradient', 'candidate_numbers', 'group_log']
+           'RewardGradient', 'candidate_numbers', 'group_log', 'out_of_memory', 'fitting']
 
 # %% ../../nbs/06_posttrain/08_collect.ipynb #1de38bf1
 import warnings
@@ -397,3 +397,24 @@ def group_log(collected:Collected)->dict:
                best=R.max(1).values.mean().item(), prefix=collected.prefix, damaged=damaged,
                r_histogram=(torch.histc(r, 5, 0, 1)*R.shape[1]/r.numel()).tolist())
     return log | {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+
+# %% ../../nbs/06_posttrain/08_collect.ipynb #672bbadf
+def out_of_memory(error:Exception)->bool:
+    "Does torch say that memory is short? It has no common class for CPU and device"
+    return any(words in str(error) for words in ("out of memory", "can't allocate memory"))
+
+
+def fitting(
+    work:Callable[[int], object], # of a batch; does not remember that it was tried
+    batch:int, # to begin with
+)->tuple: # what `work` returned, the batch with which it did
+    "Halve the batch until the work fits in memory"
+    while True:
+        try: return work(batch), batch
+        except RuntimeError as error:
+            if not out_of_memory(error): raise
+            if batch == 1:
+                raise MemoryError(f"does not fit in memory, not even batch=1 ({error})") from error
+        if torch.cuda.is_available(): torch.cuda.empty_cache()
+        batch = (batch + 1)//2
+        print(f"out of memory: goes on with batch={batch}, which gives the same result", flush=True)

@@ -17,7 +17,7 @@ from ..core.optimizer import MuonAdamW, follow
 from ..core.processes import Stopped, gather, ranks, watch
 from ..data.episodes import Dataset
 from ..model.world_model import WorldModel
-from .collect import COLLECTORS, group_log
+from .collect import COLLECTORS, fitting, group_log
 from .policies import make_policies
 from .recipes import RLConfig, run_identity
 from .update import update
@@ -63,14 +63,16 @@ class Trainer:
 
     def step(self)->dict[str, float]:
         "Collect, score, update; returns what the log keeps"
-        batch = self.collector.batch
+        def collect(batch):
+            self.collector.batch = batch
+            return self.collector.collect(self.policies, self.reward, self.done)
         try:
-            collected, clock = self.collector.collect(self.policies, self.reward, self.done), Clock()
+            (collected, batch), clock = fitting(collect, self.collector.batch), Clock()
             log = update(self.policies, self.optimizer, collected, self.config, self.done, batch, self.reward)
-        except RuntimeError as e: # torch has no common class for CPU and device
-            if not any(words in str(e) for words in ("out of memory", "can't allocate memory")): raise
-            raise MemoryError(f"step {self.done} does not fit in memory: lower batch={batch}, then "
-                              f"candidates={self.config.candidates} ({e})") from e
+        except MemoryError as e:
+            raise MemoryError(f"step {self.done} {e}: checkpointing=True, then fewer than "
+                              f"candidates={self.config.candidates}") from e
+        self.collector.batch = log["batch"]
         if self.ema: follow(self.ema, self.policies.parameters(), self.config.ema)
         clock("update")
         self.done += 1

@@ -19,7 +19,7 @@ from ..core.processes import gather, ranks, together
 from ..model.edm import expand, sample_sigma
 from ..model.rollout import clip_condition
 from .branching import Chunk, finish
-from .collect import Collected, Preferences
+from .collect import Collected, Preferences, fitting
 from .contrast import contrast_loss, kl_error
 from .policies import Policies, old_decay
 from .recipes import RLConfig
@@ -184,13 +184,15 @@ def update(
     step:int,
     batch:int=16, # samples that are denoised at once; does not change results
     reward:Reward|None=None, # for `objective='reward-gradient'`
-)->dict[str, float]: # numbers for the log
+)->dict[str, float]: # numbers for the log, the batch that fits in memory among them
     "The optimizer steps on what a step collected; then the old policy follows"
     preferences, logs = collected.prefer(collected.rewards), []
     optimizer.set_lr(config.rate(step))
     for groups in shares(config.groups, config.inner, config.seed, step):
-        optimizer.zero_grad()
-        log = accumulate(policies, collected, preferences, groups, config, step, batch, reward)
+        def gradient(batch):
+            optimizer.zero_grad()
+            return accumulate(policies, collected, preferences, groups, config, step, batch, reward)
+        log, batch = fitting(gradient, batch)
         parts = gather({ranks()[0]: log}).values()
         log = {name: sum(part[name] for part in parts) for name in log} | dict(grad_norm=0.)
         if set(groups) & set(preferences.telling):
@@ -198,7 +200,7 @@ def update(
         logs.append(log)
     log = {name: float(np.mean([part[name] for part in logs])) for name in logs[0]}
     if config.objective == "reward-gradient": log["reward"] = -log["loss"]
-    log["skipped_groups"] = config.groups - len(preferences.telling)
+    log |= dict(skipped_groups=config.groups - len(preferences.telling), batch=batch)
     if preferences.telling: policies.update_old(old_decay(step, config.old_slope, config.old_most))
     return log
 
