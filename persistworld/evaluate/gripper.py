@@ -82,7 +82,9 @@ def load_reader(
     for name in "config.json", "model.safetensors":
         if not (Path(folder)/name).exists():
             raise FileNotFoundError(f"{folder}: no {name}: train one with {page}")
-    reader = kind(**json.loads((Path(folder)/"config.json").read_text()))
+    try: reader = kind(**json.loads((Path(folder)/"config.json").read_text()))
+    except TypeError:
+        raise ValueError(f"{folder}: config.json is none of a {kind.__name__}: train one with {page}")
     reader.load_state_dict(load_file(Path(folder)/"model.safetensors"))
     return reader.requires_grad_(False).eval().to(device())
 

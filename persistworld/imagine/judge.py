@@ -156,10 +156,12 @@ class Eye(nn.Module):
         related = relations(where_rays_meet(spots.detach()), stood, asked[:, 6:])
         return spots, self.holds(torch.cat([self.far(features.flatten(1, 2)), related], 1))
 
-# %% ../../nbs/10_imagine/07_tabletop_judge.ipynb #f09b28cc
+# %% ../../nbs/10_imagine/07_tabletop_judge.ipynb #448babbe
 def as_frames(
     frames:np.ndarray, # (V, T, H, W, 3) uint8
 )->Tensor: # (T, V, 3, H, W) in [0, 1]
+    if frames.ndim != 5 or frames.dtype != np.uint8 or not frames.shape[1]:
+        raise ValueError(f"frames are {frames.dtype} {frames.shape} and must be uint8 (V, T, H, W, 3), T > 0")
     return torch.from_numpy(np.ascontiguousarray(frames)).permute(1, 0, 4, 2, 3).float()/255
 
 
@@ -193,7 +195,7 @@ def reached_stage(
     in_a_row:int=2, # frames that must agree
 )->int: # stages that were reached, in order
     "How far a rollout came"
-    seen = np.lib.stride_tricks.sliding_window_view(holds, min(in_a_row, len(holds)), axis=0).all(-1)
+    seen = np.lib.stride_tricks.sliding_window_view(holds, min(in_a_row, len(holds)) or 1, axis=0).all(-1)
     stage = 0
     for now in seen: stage = advance(stage, tuple(now))
     return stage

@@ -6,13 +6,13 @@
 __all__ = ['SKILLS', 'SPEED', 'CHUNK', 'SQUEEZE', 'WIDTH', 'POLICY_TASKS', 'Skill', 'put_plan', 'push_plan', 'ScriptedPolicy',
            'PlannedAct', 'look_with', 'scripted_policies', 'task_of', 'task_scenes', 'enact']
 
-# %% ../../nbs/10_imagine/10_tabletop_policies.ipynb #2b03b34a
+# %% ../../nbs/10_imagine/10_tabletop_policies.ipynb #074de3f5
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 import numpy as np
-from ..core.arrays import stream_seed
-from .contract import Act, Seen, ask
+from ..evaluate.rows import episode_seed
+from .contract import Act, PolicyError, Seen, ask
 from .judge import parse_instruction, seen_places
 from .loop import Imagined
 from ..tabletop.demonstrator import Hand
@@ -69,7 +69,7 @@ def push_plan(hand:Hand, where:Callable, what:dict, skill:Skill)->Iterator[np.nd
     yield from hand.go((*(behind + .17*(1 - skill.short)*d), .02 + skill.hover), speed=.6)
     yield from hand.go(hand.goal[:3] + [*-.05*d, .12])
 
-# %% ../../nbs/10_imagine/10_tabletop_policies.ipynb #fdbd6585
+# %% ../../nbs/10_imagine/10_tabletop_policies.ipynb #0c221164
 @dataclass(frozen=True)
 class ScriptedPolicy:
     "A policy that follows the plan for its instruction"
@@ -85,10 +85,11 @@ class PlannedAct:
     def __init__(self, policy:ScriptedPolicy, seed:int):
         self.policy, self.rng, self.poses = policy, np.random.default_rng(seed), None
 
-    def __call__(self, seen:Seen)->np.ndarray: # (CHUNK or fewer, 7)
+    def __call__(self, seen:Seen)->np.ndarray: # (CHUNK, 7)
         self.seen = seen
         if self.poses is None: self.begin(parse_instruction(seen.instruction))
-        return np.stack(list(islice(self.poses, CHUNK)) or [self.hand.goal])
+        ahead = list(islice(self.poses, CHUNK))
+        return np.stack(ahead + [self.hand.goal.copy()]*(CHUNK - len(ahead))) # then it stays
 
     def begin(self, what:dict)->None:
         self.hand = Hand(self.seen.pose, self.rng)
@@ -133,24 +134,29 @@ def task_scenes(
         first += 1
     return found
 
-# %% ../../nbs/10_imagine/10_tabletop_policies.ipynb #03203267
+# %% ../../nbs/10_imagine/10_tabletop_policies.ipynb #04f53ebd
 def enact(
     env:Tabletop, policy, # a Policy
     scene:int, # seed of the scene
     steps:int, # poses that are executed
     seed:int=0,
+    each:int=CHUNK, # poses of an answer that are executed
 )->tuple[Imagined, int]: # the rollout, and the furthest stage in truth
-    "Let a policy act in the simulator"
-    now, asked = env.reset(scene), 0
-    act = policy.start(stream_seed(seed, scene))
+    "Let a policy act in the simulator; one that fails is left standing"
+    now, asked, failed = env.reset(scene), 0, ""
+    act = policy.start(episode_seed(seed, str(scene)))
     frames, poses, queue = [now.frames], [now.pose], []
     for step in range(steps):
         if not queue:
             seen = Seen(dict(zip(VIEWS, now.frames)), now.pose, env.scene.instruction, step, now.joints)
-            queue, asked = list(ask(policy.name, act, seen)), asked + 1
+            asked += 1
+            try: queue = list(ask(policy.name, act, seen)[:each])
+            except PolicyError as error:
+                failed = str(error)
+                break
         now = env.step(queue.pop(0))
         frames.append(now.frames)
         poses.append(now.pose)
-    one = Imagined(policy.name, "simulator", str(scene), seed, env.scene.instruction,
-                   np.stack(frames, 1), np.stack(poses).astype(np.float32), asked)
+    one = Imagined(policy.name, "simulator", str(scene), seed, env.scene.instruction, np.stack(frames, 1),
+                   np.stack(poses).astype(np.float32), asked, failed=failed)
     return one, now.stage
