@@ -148,11 +148,13 @@ class Eye(nn.Module):
         return features, expected_spots(maps).transpose(1, 2)
 
     def forward(self,
-        frames:Tensor, first:Tensor, # (N, V, 3, H, W) in [0, 1]: now, and at the start of the rollout
+        frames:Tensor, # (N, V, 3, H, W) in [0, 1], now
+        first:Tensor, # likewise, at the start of each rollout, or one of all (1, V, 3, H, W)
         asked:Tensor, # (N, 8) from `question`
     )->tuple[Tensor, Tensor]: # spots (N, 2 things, 2 views, 2), conditions (N, 8) as logits
         features, spots = self.look(frames, asked)
-        with torch.no_grad(): stood = where_rays_meet(self.look(first, asked)[1][:, 0])
+        with torch.no_grad(): stood = where_rays_meet(self.look(first, asked[:len(first)])[1][:, 0])
+        stood = stood.expand(len(frames), 3)
         related = relations(where_rays_meet(spots.detach()), stood, asked[:, 6:])
         return spots, self.holds(torch.cat([self.far(features.flatten(1, 2)), related], 1))
 
@@ -186,7 +188,7 @@ def seen_conditions(
     "Which conditions of the task hold, frame by frame"
     x = as_frames(frames).to(eye.device)
     asked = question([instruction]*len(x)).to(x)
-    logits = eye(x, x[:1].expand_as(x), asked)[1]
+    logits = eye(x, x[:1], asked)[1]
     return logits[:, HEADS[parse_instruction(instruction)["task"]]].cpu().numpy()
 
 
