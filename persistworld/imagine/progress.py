@@ -154,7 +154,7 @@ def progress_rows(
     if who is not None:
         there, who = {x.who for x in labels}, {who} if isinstance(who, str) else set(who)
         for name in who - there:
-            raise ValueError(f"who: no label is {name!r}'s: there are those of {', '.join(sorted(there))}")
+            raise ValueError(f"who: {name!r} gave no labels: {', '.join(sorted(there))} did")
         labels = [x for x in labels if x.who in who]
     return [dict(rollout=id) | facts | dict(progress=float(np.mean(values)), raters=len(values))
             for id, (facts, values) in _by_rollout(labels, tasks).items()]

@@ -206,10 +206,11 @@ class Trust:
         self.spread = {m: self._measured(self.draws, m) for m in self.models}
 
     def _drawn(self, side, point, cell, draws, seed, paired): # (draws,) means of a cell
-        own = f"{side} {point}"
-        weights = _weights(own, seed, len(cell), draws)
-        if paired: weights = np.concatenate([_weights(f"{point[0]} {scene}", seed, 1, draws) for scene in cell])
-        return weighted_means(np.array([*cell.values()]), weights, _weights(f"{own} ends", seed, 2, draws, .5))
+        values, own = np.array([*cell.values()]), f"{side} {point}"
+        weights, ends = _weights(own, seed, len(cell), draws), _weights(f"{own} ends", seed, 2, draws, .5)
+        if paired: # a scene has one weight, whoever starts there
+            weights = np.concatenate([_weights(f"{point[0]} {scene}", seed, 1, draws) for scene in cell])
+        return weighted_means(values, weights, ends)
 
     def _measured(self, of, model): return measured(of[model], of[REAL], self.tasks, self.over)
 
