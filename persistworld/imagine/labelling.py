@@ -34,6 +34,8 @@ def episodes_to_label(
     folder:str|Path, # of a dataset, recorded or imagined
     task_of:Callable=tabletop_task, # instruction -> Task
     split:str|None=None, # None, or if it has no episodes: all
+    policy:str|Callable="recorded", # of recorded episodes, one for all, or Episode -> its policy
+    scene_of:Callable|None=None, # Episode -> the scene of a recorded one; None: its id, as `Start.of` has it
     **how, # of `open_dataset`
 )->list[ToLabel]:
     "Episodes of a dataset"
@@ -43,8 +45,10 @@ def episodes_to_label(
     found, times = [], data.times()
     for e in data.episodes(split) or data.episodes():
         row, id = known.get(e.id, {}), f"{Path(folder).resolve().name}/{data.name_of(e, times)}"
-        found.append(ToLabel(id, row.get("world_model", "real"), row.get("policy", "recorded"),
-                             row.get("scene", id), task_of(e.instruction), e.frames))
+        whose = row.get("policy") or (policy(e) if callable(policy) else policy)
+        scene = row.get("scene") or (str(scene_of(e)) if scene_of else e.id)
+        task = task_of(e.instruction)
+        found.append(ToLabel(id, row.get("world_model", "real"), whose, scene, task, e.frames))
     return found
 
 
@@ -89,7 +93,7 @@ class Labelling(Panel):
 
     def begin(self)->None:
         "What this person has not labelled yet"
-        kept = read_labels(self.file) if self.file.exists() else []
+        kept = read_labels(self.file) if self.file.exists() and self.file.stat().st_size else []
         mine = {x.rollout for x in kept if x.who == self.name}
         self.queue, self.done = sorted(self.items.keys() - mine, key=self._order), []
         self.tell("")
@@ -153,7 +157,9 @@ def open_labelling(
     who:str="",
     task_of:Callable=tabletop_task, # instruction -> Task
     most:int=12, # of each folder; validation episodes where there are any
+    **how, # of `episodes_to_label`: policy and scene_of of recorded episodes
 )->Labelling:
     "Rollouts of some datasets, to be labelled together"
-    found = [episodes_to_label(folder, task_of, "val", on_bad="skip")[:most] for folder in folders]
+    how = dict(on_bad="skip") | how
+    found = [episodes_to_label(folder, task_of, "val", **how)[:most] for folder in folders]
     return Labelling([x for items in found for x in items], file, who)

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['REAL', 'MEASURES', 'OVER', 'pearson', 'pearson_simpler', 'mmrv', 'mmrv_symmetric', 'read_progress', 'measured',
-           'Estimate', 'estimate', 'Trust', 'trust_figure']
+           'weighted_means', 'Estimate', 'estimate', 'Trust', 'trust_figure']
 
 # %% ../../nbs/10_imagine/06_trust.ipynb #3d168e13
 import math, zlib
@@ -16,11 +16,20 @@ from matplotlib.figure import Figure
 from ..core.parameters import at_least, one_of
 
 # %% ../../nbs/10_imagine/06_trust.ipynb #c5376a9c
+def _points(imagined, real): # both, to nine digits, so that ties are ties
+    both = [np.round(np.asarray(x, float), 9) for x in (imagined, real)]
+    for name, x in zip(("imagined", "real"), both):
+        if not np.isfinite(x).all():
+            raise ValueError(f"{name} progress holds {x[~np.isfinite(x)][0]}: leave it out on both sides")
+    return both
+
+
 def pearson(
     imagined:np.ndarray, # (..., P) progress of each policy and task
     real:np.ndarray, # (..., P)
 )->np.ndarray: # (...)
     "Pearson correlation; NaN where a side is constant"
+    imagined, real = _points(imagined, real)
     flat = (np.ptp(imagined, -1) == 0) | (np.ptp(real, -1) == 0)
     x, y = (a - np.mean(a, -1, keepdims=True) for a in (imagined, real))
     spread = np.sqrt((x*x).sum(-1)*(y*y).sum(-1))
@@ -32,12 +41,13 @@ def pearson_simpler(
     real:np.ndarray, # (..., P)
 )->np.ndarray: # (...)
     "Pearson correlation as SimplerEnv computes it"
-    x, y = (a - np.mean(a, -1, keepdims=True) for a in (np.asarray(imagined), np.asarray(real)))
+    x, y = (a - np.mean(a, -1, keepdims=True) for a in _points(imagined, real))
     r = (x*y).sum(-1)/(np.sqrt((x*x).sum(-1)*(y*y).sum(-1)) + 1e-8)
     return np.where((x == y).all(-1), 1., r)
 
 # %% ../../nbs/10_imagine/06_trust.ipynb #9c88f218
-def _pairs(x): return np.asarray(x)[..., :, None] - np.asarray(x)[..., None, :] # (..., P, P)
+def _pairs(*both): # all differences of imagined and of real, (..., P, P) each
+    return [x[..., :, None] - x[..., None, :] for x in _points(*both)]
 
 
 def mmrv(
@@ -45,7 +55,7 @@ def mmrv(
     real:np.ndarray, # (..., P)
 )->np.ndarray: # (...) 0 to 1
     "Mean maximum rank violation as SimplerEnv computes it"
-    S, R = _pairs(imagined), _pairs(real)
+    S, R = _pairs(imagined, real)
     return (((S > 0) != (R > 0))*np.abs(R)).max(-1).mean(-1)
 
 
@@ -54,7 +64,7 @@ def mmrv_symmetric(
     real:np.ndarray, # (..., P)
 )->np.ndarray: # (...) 0 to 1
     "Mean maximum rank violation; a tie on one side is half a violation, for both of the pair"
-    S, R = _pairs(imagined), _pairs(real)
+    S, R = _pairs(imagined, real)
     return (np.abs(np.sign(S) - np.sign(R))/2*np.abs(R)).max(-1).mean(-1)
 
 # %% ../../nbs/10_imagine/06_trust.ipynb #f792056f
@@ -71,7 +81,7 @@ def _value(i, row): # progress, or what is wrong with it
                      "is not a number from 0 to 1")
 
 
-def _check_points(points): # side -> what there is; all sides must have the same
+def _check_points(points): # side -> (task, policy) -> rollouts; all sides must have the same points
     there = ", ".join(points) or "nothing"
     if REAL not in points: raise ValueError(f"no rows with side={REAL!r}: there is {there}")
     if len(points) < 2: raise ValueError("no rows of a world model: their side is its name")
@@ -80,6 +90,9 @@ def _check_points(points): # side -> what there is; all sides must have the same
             lost = sorted(set(a) - set(b))
             if lost: raise ValueError(f"policy {lost[0][1]!r}, task {lost[0][0]!r}: {here} has rollouts and "
                                       f"{there} has none: label them, or leave this pair out on all sides")
+        for (task, policy), cell in found.items():
+            if len(cell) < 2: raise ValueError(f"policy {policy!r}, task {task!r}: {side} has one rollout or "
+                                               "scene, which says nothing about spread: two are the least")
     policies = {policy for _, policy in points[REAL]}
     if len(policies) < 2: raise ValueError(f"one policy only ({policies.pop()}): there is nothing to rank")
 
@@ -87,22 +100,22 @@ def _check_points(points): # side -> what there is; all sides must have the same
 def read_progress(
     rows:list[dict], # of each rollout: side, policy, task, progress; scene
     paired:bool=False, # one value for each scene, the same scenes on all sides
-)->dict[str, dict]: # side -> (task, policy) -> (n,) progress; with scenes in their order if paired
+)->dict[str, dict]: # side -> (task, policy) -> scene, or a number if not paired -> progress
     "The table, checked and grouped"
     found = {}
     for i, row in enumerate(rows):
         x = _value(i, row)
         if paired and row.get("scene") is None: raise ValueError(f"row {i} has no scene: paired needs one")
         cell = found.setdefault(row["side"], {}).setdefault((row["task"], row["policy"]), {})
-        cell.setdefault(str(row["scene"]) if paired else i, []).append(x)
+        cell.setdefault(str(row["scene"]) if paired else len(cell), []).append(x)
     _check_points(found)
     for point, cell in found[REAL].items():
         for side in found if paired else ():
             odd = sorted(cell.keys() ^ found[side][point].keys())
             if odd: raise ValueError(f"policy {point[1]!r}, task {point[0]!r}: scene {odd[0]!r} is not on "
                                      f"both sides, {REAL} and {side}: pair the same scenes, or do not pair")
-    return {side: {p: np.array([np.mean(cells[p][k]) for k in sorted(cells[p])]) for p in sorted(cells)}
-            for side, cells in found.items()}
+    return {side: {point: {scene: float(np.mean(cells[point][scene])) for scene in sorted(cells[point])}
+                   for point in sorted(cells)} for side, cells in found.items()}
 
 # %% ../../nbs/10_imagine/06_trust.ipynb #f8ff8ac4
 MEASURES = dict(r=pearson, r_simpler=pearson_simpler, mmrv=mmrv, mmrv_symmetric=mmrv_symmetric)
@@ -125,45 +138,58 @@ def measured(
     return {name: np.mean([f(imagined[..., part], real[..., part]) for part in parts], 0)
             for name, f in MEASURES.items()}
 
+# %% ../../nbs/10_imagine/06_trust.ipynb #4b74217e
+def _weights(name, seed, n, draws, shape=1.): # (n, draws), the same for the same name
+    return np.random.default_rng((seed, zlib.crc32(name.encode()))).standard_gamma(shape, (n, draws))
+
+
+def weighted_means(
+    values:np.ndarray, # (n,) progress of each rollout or scene
+    weights:np.ndarray, # (n, N) of each draw
+    ends:np.ndarray, # (2, N) of the failure and of the success that nobody saw
+)->np.ndarray: # (N,)
+    "The mean of a cell, drawn again"
+    return (values @ weights + ends[1])/(weights.sum(0) + ends.sum(0))
+
 # %% ../../nbs/10_imagine/06_trust.ipynb #45bcc898
 class Estimate(NamedTuple):
     "A number and its interval"
     value: float
     low: float
     high: float
-    undefined: float = 0. # share of the resamples in which it does not exist
+    undefined: float = 0. # share of the draws in which it does not exist
 
-    def __str__(self): return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"
+    def __str__(self):
+        value = "none" if math.isnan(self.value) else f"{self.value:.2f}"
+        without = f", none in {self.undefined:.0%} of the draws" if self.undefined else ""
+        return f"{value} [{self.low:.2f}, {self.high:.2f}]{without}"
 
 
 def estimate(
     value:float,
-    draws:np.ndarray, # (N,) the same of each resample; NaN where it does not exist
-    confidence:float=.95,
+    draws:np.ndarray, # (N,) the same, drawn again; NaN where it does not exist
+    confidence:float=.95, # nominal
     within:tuple[float, float]=(-1., 1.), # what is possible
 )->Estimate:
-    "As far to both sides as the farther percentile of the resamples"
+    "As far to both sides as the farther percentile of the draws; all that is possible if there is no value"
     defined = draws[~np.isnan(draws)]
     tails = 50*(1 - confidence), 50*(1 + confidence)
-    far = np.abs(np.percentile(defined, tails) - value).max() if len(defined) else np.nan
-    low, high = np.clip([value - far, value + far], *within)
+    low, high = within
+    if len(defined) and not np.isnan(value):
+        far = np.abs(np.percentile(defined, tails) - value).max()
+        low, high = np.clip([value - far, value + far], *within)
     return Estimate(float(value), float(low), float(high), 1 - len(defined)/len(draws))
-
-
-def _resampled(values, draws, seed, name): # (n,) -> (draws, n)
-    rng = np.random.default_rng((seed, zlib.crc32(name.encode())))
-    return values[rng.integers(0, len(values), (draws, len(values)))]
 
 # %% ../../nbs/10_imagine/06_trust.ipynb #8baf2c45
 class Trust:
-    "World models against the robot, with one set of resamples"
+    "World models against the robot, with one set of draws"
     def __init__(self,
         rows:list[dict], # see `read_progress`
         over:str="points", # see `measured`
         paired:bool=False,
         draws:int=2000,
-        seed:int=0, # of the resamples
-        confidence:float=.95,
+        seed:int=0, # of the draws
+        confidence:float=.95, # nominal
     ):
         at_least(draws=(draws, 2))
         self.over, self.confidence, cells = over, confidence, read_progress(rows, paired)
@@ -173,12 +199,18 @@ class Trust:
         self.counts = {side: [len(x) for x in of.values()] for side, of in cells.items()}
         self.means, self.draws = {}, {} # side -> (P,), (draws, P)
         for side, of in cells.items():
-            def name(point): return f"{point}" if paired else f"{side} {point}" # paired: the same scenes
-            again = [_resampled(x, draws, seed, name(p)).mean(1) for p, x in of.items()]
-            self.means[side] = np.round([x.mean() for x in of.values()], 9)
-            self.draws[side] = np.round(np.stack(again, 1), 9)
+            again = [self._drawn(side, point, cell, draws, seed, paired) for point, cell in of.items()]
+            self.means[side] = np.array([np.mean([*cell.values()]) for cell in of.values()])
+            self.draws[side] = np.stack(again, 1)
         self.values = {m: self._measured(self.means, m) for m in self.models}
         self.spread = {m: self._measured(self.draws, m) for m in self.models}
+
+    def _drawn(self, side, point, cell, draws, seed, paired): # (draws,) means of a cell
+        values, own = np.array([*cell.values()]), f"{side} {point}"
+        weights, ends = _weights(own, seed, len(cell), draws), _weights(f"{own} ends", seed, 2, draws, .5)
+        if paired: # a scene has one weight, whoever starts there
+            weights = np.concatenate([_weights(f"{point[0]} {scene}", seed, 1, draws) for scene in cell])
+        return weighted_means(values, weights, ends)
 
     def _measured(self, of, model): return measured(of[model], of[REAL], self.tasks, self.over)
 
@@ -195,7 +227,7 @@ class Trust:
         post:str, # a world model
         base:str, # another
     )->dict[str, Estimate]: # of `MEASURES`
-        "What one world model has more than another, against the same resamples of the robot"
+        "What one world model has more than another, against the same draws of the robot"
         self._known(post, base)
         found = {}
         for k, (low, high) in _RANGES.items():
@@ -240,6 +272,7 @@ def trust_figure(
     legend += [(_SHAPES[i % len(_SHAPES)], "0.4", name) for i, name in enumerate(tasks)]
     for shape, colour, name in legend: axs[0, 0].plot([], [], shape, color=colour, label=name)
     axs[0, 0].legend(fontsize=8, loc="lower right")
+    fig.suptitle(f"in brackets and as bars: nominal {trust.confidence:.0%} intervals", fontsize=9)
     fig.tight_layout()
     plt.close(fig)
     return fig
