@@ -270,8 +270,8 @@ def trust_figure(
     axs[0, 0].set_ylabel("progress, world model")
     legend = [("o", _COLOURS[i % len(_COLOURS)], name) for i, name in enumerate(policies)]
     legend += [(_SHAPES[i % len(_SHAPES)], "0.4", name) for i, name in enumerate(tasks)]
-    for shape, colour, name in legend: axs[0, 0].plot([], [], shape, color=colour, label=name)
-    axs[0, 0].legend(fontsize=8, loc="lower right")
+    for shape, colour, name in legend: axs[0, -1].plot([], [], shape, color=colour, label=name)
+    axs[0, -1].legend(fontsize=8, loc="center left", bbox_to_anchor=(1.02, .5), frameon=False)
     fig.suptitle(f"in brackets and as bars: nominal {trust.confidence:.0%} intervals", fontsize=9)
     fig.tight_layout()
     plt.close(fig)
