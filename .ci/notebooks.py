@@ -141,8 +141,17 @@ def cell_faults(path, i, c):
         yield from (f"{where}: a formula has a doubled backslash: {found}" for found in wrong)
 
 
+def form_faults(path, nb): # nbdev passes over what Jupyter would refuse
+    import nbformat
+    try: nbformat.validate(nb)
+    except nbformat.ValidationError as error: return [f"{path}: no notebook as Jupyter saves it: {error.message}"]
+    return []
+
+
 def notebook_faults(path, known):
     nb = json.loads(path.read_text(encoding="utf-8"))
+    wrong = form_faults(path, nb)
+    if wrong: return wrong
     found = [fault for i, c in enumerate(nb["cells"]) for fault in cell_faults(path, i, c)]
     if path.stat().st_size > LARGEST:
         found.append(f"{path}: {path.stat().st_size//1000} kB, the limit is {LARGEST//1000}")

@@ -47,6 +47,14 @@ def test_formulas():
     assert len(wrong("$$\n\\\\begin{aligned} a \\\\ b \\\\end{aligned}\n$$")) == 1
 
 
+def test_form():
+    cell = dict(cell_type="markdown", id="a", metadata={}, source="text")
+    nb = dict(nbformat=4, nbformat_minor=5, metadata={}, cells=[cell])
+    assert notebooks.form_faults("a.ipynb", nb) == []
+    one(notebooks.form_faults("a.ipynb", nb | dict(cells=[cell | dict(outputs=[])])), "as Jupyter saves it")
+    one(notebooks.form_faults("a.ipynb", nb | dict(cells=[cell | dict(cell_type="text")])), "as Jupyter saves it")
+
+
 def test_outputs():
     known = notebooks.package_returns() | dict(fit=True, cleanup=False)
     def needed(text): return notebooks.needs_output(text, known)
