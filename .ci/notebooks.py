@@ -144,7 +144,8 @@ def cell_faults(path, i, c):
 def form_faults(path, nb): # nbdev passes over what Jupyter would refuse
     import nbformat
     try: nbformat.validate(nb)
-    except nbformat.ValidationError as error: return [f"{path}: no notebook as Jupyter saves it: {error.message}"]
+    except nbformat.ValidationError as error:
+        return [f"{path}: no notebook as Jupyter saves it: {error.message}"]
     return []
 
 
