@@ -99,7 +99,7 @@ def checked_path(
     if path.shape == shape and np.isfinite(path).all(): return path
     raise ValueError(f"follow gave {path.shape} poses, or some that are not finite: {shape} are needed")
 
-
+# %% ../../nbs/10_imagine/04_in_the_loop.ipynb #6e74eb9e
 class Rider:
     "One policy in one rollout: what it was shown and what it did"
     def __init__(self,
@@ -213,7 +213,7 @@ def take_turns(
             now = ahead[:, -1]
             if on_clip: on_clip(len(riders))
 
-
+# %% ../../nbs/10_imagine/04_in_the_loop.ipynb #3cacd605
 def check_start(policy, start:Start, config, D:int)->None: # a WorldModelConfig; numbers of a pose
     "Refuse what cannot begin, before anything is rolled out"
     if not hasattr(policy, "start") or not hasattr(policy, "name"):
