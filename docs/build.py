@@ -19,7 +19,8 @@ os.chdir(ROOT)
 PAGES = {
     "Tutorial": ["docs/first-post-training"],
     "How-to": [
-        "docs/your-robot", "docs/your-reward", "docs/your-cluster", "docs/ctrl-world", "docs/more-episodes"],
+        "docs/your-robot", "docs/your-reward", "docs/your-cluster", "docs/ctrl-world", "docs/your-policy",
+        "docs/blind-study", "docs/more-episodes"],
     "Project": ["CONTRIBUTING", "CHANGELOG"]}
 TEXTS = sum(PAGES.values(), [])
 MADE_FROM = {"README.md": "nbs/index.ipynb", "RESULTS.md": "nbs/results.ipynb"} # pages at the top
@@ -28,6 +29,8 @@ settings = ConfigParser(delimiters=["="])
 settings.read("settings.ini", encoding="utf-8")
 cfg = settings["DEFAULT"]
 source, site, faults = Path("_proc"), Path(cfg["doc_path"]), []
+for text in Path("docs").glob("*.md"):
+    if str(text.with_suffix("")) not in TEXTS: faults.append(f"{text} is in no part of PAGES")
 shutil.rmtree(source, ignore_errors=True)
 
 
