@@ -203,8 +203,8 @@ RECIPES["paper-best"] = RECIPES["paper"] | dict(best=2, worst=2, ema=.9) # table
 # %% ../../nbs/06_posttrain/07_recipes.ipynb #1011084d
 RECIPES["laptop"] = RECIPES["paper"] | dict(
     objective="reward-gradient", # gains more in the same time than the contrast, where it can be had
-    steps=30, inner=10, lr=1.4e-5, rest=.15, # many small steps: few large ones lose at the wrist what they
-    lr_fall=30, # gain outside; and only an annealed model can be compared with an annealed base
+    steps=30, inner=10, lr=1.4e-5, # small steps: large ones lose at the wrist what they gain outside
+    lr_fall=30, rest=.15, # only an annealed model can be compared with an annealed base
     rank=0, kl_weight=0., # a small model learns with all of its weights, and small steps do not lead far
     contexts=2, branching="along", hold_out=20, # 20 groups a step, no clip rolled out in vain
     candidates=4, best=2, worst=2, # what looks show; the objective needs no candidates
@@ -214,7 +214,7 @@ RECIPES["laptop"] = RECIPES["paper"] | dict(
 RECIPES["laptop-contrast"] = RECIPES["laptop"] | dict(
     objective="contrast", credit="path", # each latent number of a candidate is judged by itself
     P_mean=0., P_std=1., # where the gradient of the contrast is nearest to that of the reward
-    steps=12, lr_fall=12, inner=1, lr=6e-5)
+    steps=12, lr_fall=12, inner=1, lr=6e-5, look_every=6)
 
 # %% ../../nbs/06_posttrain/07_recipes.ipynb #5221778e
 def configure(
