@@ -205,7 +205,7 @@ RECIPES["laptop"] = RECIPES["paper"] | dict(
     objective="reward-gradient", # gains more in the same time than the contrast, where it can be had
     steps=30, inner=10, lr=6e-5, # many steps on two groups each: few on many gain less
     lr_fall=30, rest=.15, # only an annealed model can be compared with an annealed base
-    rank=0, kl_weight=0., # a small model learns with all of its weights, and small steps do not lead far
+    rank=0, kl_weight=0., # a small model learns with all of its weights, and stays near
     contexts=2, branching="along", hold_out=20, # 20 groups a step, no clip rolled out in vain
     candidates=4, best=2, worst=2, # what looks show; the objective needs no candidates
     sampler_steps=6, steps_eval=6,
